@@ -1,0 +1,47 @@
+# One way to run each thing. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+JOBS ?= 2
+
+# The stamp names the folder it was made in: a copied .venv is set up again rather than run from its old place.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+.PHONY: help setup run test check bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-6s %s\n' "$$target" "$$text"; done
+
+setup: $(STAMP) ## Make .venv with the locked packages; quick when nothing changed
+
+$(STAMP): requirements.lock pyproject.toml deploy/setup/python.sh
+	@deploy/setup/python.sh
+
+run: $(STAMP) ## Simulate a day in a district, run it, print what became of it
+	@$(BIN)/wangge demo
+
+test: check ## Every check and every test
+	@$(BIN)/python -m pytest -n $(JOBS)
+
+check: $(STAMP) ## Lint, formatting, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## Measure rates and memory on this machine
+	@$(BIN)/python bench/run.py
+
+lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew, with hashes
+	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --extra dev --strip-extras \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe \
+	  --output-file requirements.lock pyproject.toml
+
+clean: ## Remove caches, builds and out/; keeps .venv
+	@rm -rf build out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0r rm -rf

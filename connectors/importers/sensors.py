@@ -1,0 +1,86 @@
+"""Hourly series of stations as the daily upload of a gateway: one record a station, metric and civil day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from connectors.importers.output import filled
+from connectors.importers.overlay import OVERLAY_NOTE, Cell, write_table
+
+HOUR_MS = 3_600_000
+
+
+class Sample(NamedTuple):
+    """One hourly value; ``at`` is the beginning of its hour."""
+
+    at: int
+    value: float
+
+
+class Station(NamedTuple):
+    """A station as public maps show it: the place is approximate (some hundred metres)."""
+
+    id: str
+    name: str
+    lon: float | None
+    lat: float | None
+    zone: str = "*"
+
+
+def daily_records(
+    source: str, device: str, metric: str, unit: str, samples: Iterable[Sample], zone: ZoneInfo
+) -> Iterator[dict[str, Any]]:
+    """``SensorReadings`` bodies in time order, each received when its last hour was over.
+
+    Hours without a value are left out. The samples must be in time order; one that repeats an instant is left out.
+    """
+    seen: set[int] = set()
+    kept = (sample for sample in samples if not (sample.at in seen or seen.add(sample.at)))
+    for day, group in groupby(kept, key=lambda sample: _day(sample.at, zone)):
+        hours = list(group)
+        yield filled(
+            source_system=source,
+            source_ref=f"{device}-{metric}-{day}",
+            device_id=device,
+            metric=metric,
+            unit=unit,
+            received_at=hours[-1].at + HOUR_MS,
+            started_at=hours[0].at,
+            offsets_ms=[sample.at - hours[0].at for sample in hours],
+            values=[sample.value for sample in hours],
+        )
+
+
+def _day(at: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at / 1000, zone).strftime("%Y%m%d")
+
+
+def write_devices(folder: Path, kind: str, metrics: tuple[str, ...], unit: str, stations: Iterable[Station]) -> None:
+    """``devices.csv``: one row a station."""
+    rows: Iterator[dict[str, Cell]] = (
+        {
+            "device_id": station.id,
+            "kind": kind,
+            "metrics": metrics,
+            "lon": station.lon,
+            "lat": station.lat,
+            "zone": station.zone,
+            "reporting_period_s": 3600,
+            "unit": unit,
+            "source": f"{station.name}: place from public maps, approximate",
+            "confidence": "example",
+        }
+        for station in stations
+    )
+    write_table(folder / "devices.csv", rows, [OVERLAY_NOTE, "Places are approximate, zone classes are examples."])
+
+
+def write_root(folder: Path, code: str, name: str) -> None:
+    """``areas.csv`` with the city alone."""
+    row: dict[str, Cell] = {"code": code, "name": name, "tier": "city", "level_role": "city", "local_level": 1}
+    write_table(folder / "areas.csv", [row | {"system": "unit"}], [OVERLAY_NOTE])

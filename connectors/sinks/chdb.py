@@ -1,0 +1,133 @@
+"""The embedded store: ClickHouse inside the process (chdb), written as whole columns.
+
+The only module that imports chdb and pyarrow. One process owns a store folder at a time. Rows written again by a replay
+have the same ids and collapse; every read goes through ``FINAL`` (``final = 1`` is set for all queries). Values never
+become part of SQL text: queries take named parameters (``{name:Type}``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from chdb.session import Session
+
+from connectors.sinks.columns import ALL_TABLES, READINGS, TABLES, Column, columns_of
+from pipeline.events.facts import Fact, Samples
+
+_TIME = pa.timestamp("ms", tz="UTC")
+_ARROW = {
+    "text": pa.string(),
+    "texts": pa.list_(pa.string()),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "floats": pa.list_(pa.float64()),
+    "bool": pa.bool_(),
+    "bytes": pa.binary(),
+    "time": _TIME,
+}
+
+
+class ChdbStore:
+    """Tables of all facts in a folder. Writing is idempotent; the folder is created when it is missing."""
+
+    def __init__(self, folder: Path, ddl: Iterable[Path]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._session = Session(str(folder))
+        self._session.query("CREATE DATABASE IF NOT EXISTS wangge")
+        for statement in _statements(ddl):
+            self._session.query(statement)
+        self._session.query("USE wangge")
+        self._session.query("SET final = 1")
+
+    def write(self, facts: Mapping[type[Fact], Sequence[Fact]], samples: Sequence[Samples] = ()) -> int:
+        """Insert one block a table and give back how many rows there were. Returns when ClickHouse has them."""
+        rows = 0
+        for kind, values in facts.items():
+            if values:
+                self._insert(TABLES[kind], _table(kind, values))
+                rows += len(values)
+        if samples:
+            block = _readings(samples)
+            self._insert(READINGS, block)
+            rows += block.num_rows
+        return rows
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None, form: str = "JSONEachRow") -> bytes:
+        """Run one statement and give back its result in a ClickHouse format, as bytes."""
+        result = self._session.query(sql, form, params=dict(parameters) if parameters else None)
+        answer: bytes = result.bytes()
+        return answer
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a query as dictionaries."""
+        lines = self.query(sql, parameters).splitlines()
+        return [msgspec.json.decode(line) for line in lines]
+
+    def dump(self, table: str) -> bytes:
+        """All rows of a table in the order of its key, tab separated with a header: equal data gives equal bytes."""
+        if table not in ALL_TABLES:
+            message = f"no table {table!r}: choose one of {', '.join(ALL_TABLES)}"
+            raise KeyError(message)
+        order = "device_id, metric, at" if table == READINGS else "fact_id"
+        return self.query(f"SELECT * FROM wangge.{table} ORDER BY {order}", form="TSVWithNames")
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._session.close()
+
+    def _insert(self, table: str, block: Any) -> None:
+        # chdb finds ``block`` by its name in this frame; a table name cannot be a parameter and comes from our own list
+        self._session.query(f"INSERT INTO wangge.{table} SELECT * FROM Python(block)")
+
+
+def _table(kind: type[Fact], values: Sequence[Fact]) -> Any:
+    columns = columns_of(kind)
+    cells = zip(*map(msgspec.structs.astuple, values), strict=True)
+    arrays = [_array(column, list(column_cells)) for column, column_cells in zip(columns, cells, strict=True)]
+    return pa.table(dict(zip([column.name for column in columns], arrays, strict=True)))
+
+
+def _array(column: Column, cells: list[Any]) -> Any:
+    return pa.array(cells, _ARROW[column.shape])
+
+
+def _readings(samples: Sequence[Samples]) -> Any:
+    """All samples as one block of columns."""
+    sizes = np.fromiter((len(part.times) for part in samples), dtype=np.int64, count=len(samples))
+    total = int(sizes.sum())
+    return pa.table(
+        {
+            "device_id": _spread([part.device_id for part in samples], sizes),
+            "metric": _spread([part.metric for part in samples], sizes),
+            "at": pa.array(_flat((part.times for part in samples), np.int64, total), _TIME),
+            "value": pa.array(_flat((part.values for part in samples), np.float64, total)),
+            "unit": _spread([part.unit for part in samples], sizes),
+            "flags": _spread([part.flags for part in samples], sizes),
+            "received_at": pa.array(np.repeat([part.received_at for part in samples], sizes), _TIME),
+            "recorded": pa.array(np.repeat([part.recorded for part in samples], sizes)),
+        }
+    )
+
+
+def _flat(parts: Iterator[Sequence[float]], kind: Any, total: int) -> Any:
+    return np.fromiter(chain.from_iterable(parts), dtype=kind, count=total)
+
+
+def _spread(texts: list[str], sizes: Any) -> Any:
+    """Each text repeated as often as its record has samples."""
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    indices = np.repeat(encoded.indices.to_numpy(), sizes)
+    return pa.DictionaryArray.from_arrays(pa.array(indices), encoded.dictionary).cast(pa.string())
+
+
+def _statements(ddl: Iterable[Path]) -> Iterator[str]:
+    for path in ddl:
+        text = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+        yield from (statement.strip() for statement in re.split(r";\s*\n", text) if statement.strip())

@@ -1,0 +1,47 @@
+"""Identifiers derived from the input: the same input gives the same identifiers for ever (ADR 0004)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
+
+DAY_MS = 86_400_000
+
+
+def digest(*parts: str) -> str:
+    """16 hexadecimal digits (64 bits) of BLAKE2b over the parts; parts are kept apart by a unit separator."""
+    return blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def number(*parts: str) -> int:
+    """The same digest as a signed 64-bit number, for compact state."""
+    return int.from_bytes(blake2b("\x1f".join(parts).encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def report_id(source_system: str, source_ref: str) -> str:
+    """Identity of a report: its source system and the number it has there."""
+    return digest(source_system, source_ref)
+
+
+@lru_cache(maxsize=4096)
+def day_name(day: int) -> str:
+    """``20260316`` for the count of days since 1970-01-01 (proleptic Gregorian, UTC)."""
+    days = day + 719_468  # Howard Hinnant's civil-from-days: no clock, no time zone
+    era, day_of_era = divmod(days, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    return f"{year:04d}{month:02d}{day_of_year - (153 * shifted + 2) // 5 + 1:02d}"
+
+
+def case_id(tile: str, filed_at: int, first_report_id: str) -> str:
+    """Identity of a case: its tile first, so that whoever holds the id can key an action (ADR 0003)."""
+    return f"{tile}-{day_name(filed_at // DAY_MS)}-{first_report_id[:12]}"
+
+
+def tile_of_case(case: str) -> str:
+    """The tile that a case id carries; "" when the text is no case id."""
+    tile, dash, rest = case.partition("-")
+    return tile if dash and len(rest) >= 10 else ""

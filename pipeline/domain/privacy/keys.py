@@ -1,0 +1,84 @@
+"""Keyed pseudonyms: "the same person" and "the same door" can be told without keeping who or where.
+
+A pseudonym is a keyed BLAKE2b of 64 bits. Without the key nobody can try all mobile numbers against it; whoever holds
+the key can, so the key is a secret of the screen stage and changing it cuts the link to everything older.
+"""
+
+import re
+import unicodedata
+from hashlib import blake2b
+from typing import Final
+
+from pipeline.domain.privacy.address import canonical_address
+
+__all__ = ["address_key", "normal_phone", "person_key", "pseudonym"]
+
+_MIN_KEY, _MAX_KEY = 16, 64  # bytes; the upper limit is BLAKE2b's
+_PERSON: Final = b"wangge-pseudonym"
+_NOT_DIGIT: Final = re.compile(r"\D+")
+_PHONE: Final = re.compile(r"[\d\s()+\-.·–—‐‑]{7,24}(?:(?:转|ext\.?|x)\s*\d{1,6})?")
+_COUNTRY: Final = re.compile(r"(?:00)?86(?=1[3-9]\d{9}$|0?[1-9]\d{8,10}$)")
+
+
+def normal_phone(text: str) -> str:
+    """The digits of a phone number without country code, trunk zero before a mobile number, and extension.
+
+    '+86 138-1234 5678', '０１３８１２３４５６７８' and '13812345678' are one. Empty when the text is no phone number.
+    """
+    half = unicodedata.normalize("NFKC", text).strip().casefold()
+    if _PHONE.fullmatch(half) is None:
+        return ""
+    digits = _NOT_DIGIT.sub("", re.split(r"转|ext|x", half)[0])
+    digits = _COUNTRY.sub("", digits, count=1)
+    if len(digits) == 12 and re.match(r"01[3-9]", digits) and digits[:3] != "010":
+        digits = digits[1:]
+    return digits if len(digits) >= 7 else ""
+
+
+def pseudonym(key: bytes, *parts: str) -> str:
+    """16 hexadecimal digits that stand for the parts under the key.
+
+    Parts are compared without width, case and white space, and phone numbers by their digits alone. The boundaries of
+    parts count: ("ab", "c") and ("a", "bc") differ. Raises ValueError for a key outside 16 to 64 bytes or no part.
+    """
+    if not _MIN_KEY <= len(key) <= _MAX_KEY:
+        message = f"key of {len(key)} bytes: give a secret of {_MIN_KEY} to {_MAX_KEY} bytes"
+        raise ValueError(message)
+    if not parts:
+        message = "parts are empty: give at least one text that identifies"
+        raise ValueError(message)
+    hashed = blake2b(digest_size=8, key=key, person=_PERSON)
+    for part in parts:
+        raw = (normal_phone(part) or _plain(part)).encode("utf-8", "surrogatepass")
+        hashed.update(b"%d:" % len(raw))
+        hashed.update(raw)
+    return hashed.hexdigest()
+
+
+def person_key(
+    key: bytes, *, phone: str | None = None, identity: str | None = None, name: str | None = None, address: str = ""
+) -> str | None:
+    """Pseudonym of a person: by phone, else by the id the source knows them by, else by name with address.
+
+    None when nothing identifies: a name alone is shared by many and joins nobody. A masked phone (138****5678) is
+    no phone number and counts as nothing.
+    """
+    digits = normal_phone(phone) if phone else ""
+    if digits:
+        return pseudonym(key, "phone", digits)
+    if identity and _plain(identity):
+        return pseudonym(key, "identity", identity)
+    door = canonical_address(address)
+    if name and _plain(name) and door:
+        return pseudonym(key, "name", name, door)
+    return None
+
+
+def address_key(key: bytes, address: str | None) -> str | None:
+    """Pseudonym of an address down to the room, equal for different writings of one door; None for a blank one."""
+    door = canonical_address(address or "")
+    return pseudonym(key, "address", door) if door else None
+
+
+def _plain(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())

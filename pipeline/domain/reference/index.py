@@ -1,0 +1,121 @@
+"""Indexes over the rows, built once when a set is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
+
+from pipeline.domain.calendar import Millis
+from pipeline.domain.reference.rows import Area, Category, CategoryKey, Duty, FilingStandard, Row
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R", bound=Row)
+Keyed = dict[K, tuple[R, ...]]
+
+
+def unique(rows: Iterable[R], key: Callable[[R], K]) -> dict[K, R]:
+    """One row per key: the first wins (``check`` reports the others)."""
+    found: dict[K, R] = {}
+    for row in rows:
+        found.setdefault(key(row), row)
+    return found
+
+
+def grouped(rows: Iterable[R], key: Callable[[R], K]) -> Keyed[K, R]:
+    """All rows of each key, in file order."""
+    found: dict[K, list[R]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return {name: tuple(group) for name, group in found.items()}
+
+
+def in_force(rows: tuple[R, ...], at: Millis) -> tuple[R, ...]:
+    """The rows valid at an instant."""
+    return tuple([row for row in rows if row.valid_from <= at < row.valid_to])
+
+
+def by_category(
+    categories: tuple[Category, ...], rows: tuple[FilingStandard, ...]
+) -> dict[CategoryKey, tuple[FilingStandard, ...]]:
+    """Filing standards of every category, the default row last; one without its own borrows its kin's."""
+    own = grouped(rows, lambda row: (row.standard, row.kind.value, row.code))
+    found: dict[CategoryKey, tuple[FilingStandard, ...]] = {}
+    for key, names in kin(categories).items():
+        group = next((own[name] for name in names if name in own), ())
+        if group:
+            found[key] = tuple(sorted(group, key=lambda row: row.operator == "default"))
+    return found
+
+
+def kin(categories: tuple[Category, ...]) -> dict[CategoryKey, tuple[CategoryKey, ...]]:
+    """Each key, then what stands for the same thing: its component, its successor, its predecessor."""
+    backward = {successor_key(row): row.key for row in categories if row.successor}
+    found: dict[CategoryKey, tuple[CategoryKey, ...]] = {}
+    for row in categories:
+        names = [row.key]
+        if row.component:
+            names.append((row.standard, "component", row.component))
+        if row.successor:
+            names.append(successor_key(row))
+        names.extend(backward[name] for name in tuple(names) if name in backward)
+        found[row.key] = tuple(dict.fromkeys(names))
+    return found
+
+
+def successor_key(category: Category) -> CategoryKey:
+    """Key of the successor; a text that is no key gives one that names nothing."""
+    parts = category.successor.split("|")
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else ("", "", category.successor)
+
+
+def duty_lines(categories: tuple[Category, ...], duties: tuple[Duty, ...]) -> dict[CategoryKey, tuple[Duty, ...]]:
+    """The duty lines of each category, smallest priority and narrowest first.
+
+    A category that no line names by its code follows the lines that name its kin.
+    """
+    groups = grouped(duties, lambda row: (row.standard, row.kind.value, row.code))
+    names = kin(categories)
+    by_key = {category.key: category for category in categories}
+    return {key: _lines(by_key[key], names[key], groups) for key in by_key}
+
+
+def _lines(
+    category: Category, names: tuple[CategoryKey, ...], groups: Keyed[tuple[str, str, str], Duty]
+) -> tuple[Duty, ...]:
+    named = next((groups[name] for name in names if name in groups), ())
+    ranked = [(0, duty) for duty in named]
+    for rank, code in enumerate(duty_groups(category), 1):
+        for standard in (category.standard, "*"):
+            ranked.extend((rank, duty) for duty in groups.get((standard, category.kind.value, code), ()))
+    ranked.sort(key=lambda item: (item[1].priority, not item[1].area, not item[1].area_type, item[0]))
+    return tuple(duty for _, duty in ranked)
+
+
+def duty_groups(category: Category) -> tuple[str, ...]:
+    """What a duty line may write to mean a group this category is in, the narrowest first."""
+    return (f"family:{category.family}", f"major:{category.major}", "*")
+
+
+def ancestors(areas: dict[str, Area]) -> dict[str, tuple[str, ...]]:
+    """Path from the root to each area. A ring of parents is cut where it closes (``check`` reports it)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for code in areas:
+        chain: list[str] = []
+        step: str = code
+        while step and step in areas and step not in chain and step not in found:
+            chain.append(step)
+            step = areas[step].parent
+        path = found.get(step, ()) if step not in chain else ()
+        for name in reversed(chain):
+            path = (*path, name)
+            found[name] = path
+    return found
+
+
+def by_name(areas: tuple[Area, ...]) -> dict[str, tuple[Area, ...]]:
+    """Areas by name and alias, folded."""
+    found: dict[str, list[Area]] = {}
+    for area in areas:
+        for name in dict.fromkeys(text.strip().casefold() for text in (area.name, *area.aliases)):
+            found.setdefault(name, []).append(area)
+    return {name: tuple(group) for name, group in found.items()}

@@ -1,0 +1,66 @@
+"""The three kinds of error and their fates: quarantine, retry, stop.
+
+* :class:`InvalidRecord` is the record's own fault: it is kept in quarantine with its reason and the run goes on.
+* :class:`NeighbourAway` is a passing fault of another system: the same work is tried again with backoff.
+* :class:`StopRun` and everything else stop the worker; nothing is acknowledged, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a record is refused: the closed list that quarantine, counts and alerts share."""
+
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    FUTURE_TIME = "future_time"
+    ANCIENT_TIME = "ancient_time"
+    NAIVE_TIME = "naive_time"
+    NOT_A_NUMBER = "not_a_number"
+    IMPOSSIBLE_COORDINATES = "impossible_coordinates"
+    OVERSIZE = "oversize"
+    CONFLICTING_CONTENT = "conflicting_content"
+
+
+class InvalidRecord(Exception):
+    """A record breaks its contract. ``field``, ``value`` and ``remedy`` tell its sender what to mend."""
+
+    def __init__(self, reason: Reason, field: str, value: object, remedy: str) -> None:
+        self.reason, self.field, self.remedy = reason, field, remedy
+        self.value = repr(value)[:120]
+        super().__init__(f"{reason.value}: {field} = {self.value}: {remedy}")
+
+
+class NeighbourAway(Exception):
+    """Another system does not answer for now; the same work may be tried again."""
+
+
+class StopRun(Exception):
+    """The run must stop with a message for the operator; nothing unfinished is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of settings, reference data or schemas: where it is, what stands there and how to mend it."""
+
+    where: str
+    field: str
+    value: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        return f"{self.where}: {self.field} = {self.value!r}: {self.remedy}"
+
+
+class ConfigFaults(Exception):
+    """Every fault of a configuration at once; a faulty set never starts anything (exit code 2)."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(map(str, faults)))

@@ -1,0 +1,84 @@
+"""What casework hears besides located reports: actions of people, and notices between tiles. All keyed by tile."""
+
+from __future__ import annotations
+
+from pipeline.events.base import Millis, Value
+from pipeline.events.intake import LocatedReport
+from pipeline.events.records import Origin
+
+
+class CaseAction(Value, frozen=True, kw_only=True):
+    """An action on a case: sign, refuse, handle, check, close ... (verbs of the lifecycle table)."""
+
+    action_id: str
+    case_id: str
+    tile: str
+    action: str
+    at: Millis
+    origin: Origin
+    content_hash: int
+    actor_role: str = ""
+    actor_unit: str = ""
+    actor_person: str = ""
+    post: str = ""
+    reason_code: str = ""
+    reason: str = ""
+    to_department: str = ""
+
+
+class NeighbourNotice(Value, frozen=True, kw_only=True):
+    """Case ``case_id`` lies within the search radius of ``tile``: the tile keeps it as a ghost and links to it."""
+
+    tile: str
+    case_id: str
+    report_id: str
+    family: str
+    standard: str
+    kind: str
+    code: str
+    case_class: str
+    lon: float
+    lat: float
+    error_m: float
+    filed_at: Millis
+    begun_at: Millis
+    signature: bytes
+    address_key: str
+    component_code: str
+    reporter_key: str
+    open: bool
+    """False when the case has ended: the ghost then only serves to recognise a recurrence."""
+    at: Millis
+    recorded: int
+
+
+class LinkNotice(Value, frozen=True, kw_only=True):
+    """A neighbour tile linked a report to a case of this tile: the owner keeps it for feedback."""
+
+    tile: str
+    case_id: str
+    report_id: str
+    reporter_key: str
+    at: Millis
+    recorded: int
+
+
+class MergeNotice(Value, frozen=True, kw_only=True):
+    """The sender's case ``case_id`` was merged into this tile's ``into``; its reports come with it."""
+
+    tile: str
+    case_id: str
+    into: str
+    report_ids: tuple[str, ...]
+    at: Millis
+    recorded: int
+
+
+Notice = NeighbourNotice | LinkNotice | MergeNotice
+CaseworkInput = LocatedReport | CaseAction | NeighbourNotice | LinkNotice | MergeNotice
+"""Everything on the casework topics."""
+
+
+def tile_of_input(message: CaseworkInput) -> str:
+    """The partition key."""
+    return message.place.tile if isinstance(message, LocatedReport) else message.tile

@@ -1,0 +1,366 @@
+"""Facts: what was decided or happened, in the past tense. Each has a table of the same columns in ClickHouse.
+
+Every fact carries ``fact_id`` (derived from what it is about and what caused it, so the same input gives the same id),
+``at`` (event time) and ``recorded`` (the order of its cause in the input log; never a wall clock).
+"""
+
+from __future__ import annotations
+
+from pipeline.events.base import Millis, Value
+
+
+class Fact(Value, frozen=True, kw_only=True):
+    """The head that all facts share."""
+
+    fact_id: str
+    at: Millis
+    recorded: int
+
+
+class ReportSettled(Fact, frozen=True, kw_only=True):
+    """What became of one report: its fate, the reason, and all that was decided on the way (no personal data)."""
+
+    report_id: str
+    channel: str
+    source_system: str
+    source_ref: str
+    source_family: str
+    fate: str
+    outcome: str
+    reason: str
+    rule: str
+    case_id: str
+    tile: str
+    occurred_at: Millis | None
+    found_at: Millis | None
+    sent_at: Millis | None
+    received_at: Millis
+    lon: float | None
+    lat: float | None
+    error_m: float | None
+    address: str
+    place_method: str
+    city: str
+    district: str
+    street: str
+    community: str
+    grid: str
+    grid_version: str
+    systems: tuple[str, ...]
+    zone: str
+    standard: str
+    kind: str
+    code: str
+    family: str
+    nature: str
+    confidence: float
+    method: str
+    case_class: str
+    class_rule: str
+    class_reason: str
+    appeal_type: str
+    reporter_key: str
+    reporter_role: str
+    reporter_unit: str
+    address_key: str
+    component_code: str
+    border_flags: tuple[str, ...]
+    border_m: float | None
+    evidence: tuple[str, ...]
+    flags: tuple[str, ...]
+    title: str
+    text: str
+
+
+class CaseFiled(Fact, frozen=True, kw_only=True):
+    """A case was opened (立案, or waiting before filing); ``at`` is when. It holds the rules it was filed under."""
+
+    case_id: str
+    tile: str
+    report_id: str
+    channel: str
+    state: str
+    waits_for: str
+    standard: str
+    kind: str
+    code: str
+    family: str
+    nature: str
+    case_class: str
+    class_rule: str
+    class_reason: str
+    filing_rule: str
+    filing_reason: str
+    measured: float | None
+    unit: str
+    begun_at: Millis
+    lon: float | None
+    lat: float | None
+    city: str
+    district: str
+    street: str
+    community: str
+    grid: str
+    grid_version: str
+    zone: str
+    component_code: str
+    component_owner: str
+    border_flags: tuple[str, ...]
+    recurrence_of: str
+    repeat_complaint_of: str
+    reference_version: str
+
+
+class CaseDispatched(Fact, frozen=True, kw_only=True):
+    """A case was assigned (派遣): the assignment that a department reads. ``candidates`` are the others considered."""
+
+    case_id: str
+    tile: str
+    department: str
+    assistants: tuple[str, ...]
+    person: str
+    team: str
+    hop: int
+    urgent: bool
+    standard: str
+    kind: str
+    code: str
+    case_class: str
+    due_at: Millis | None
+    limit_value: int
+    clock: str
+    duty: str
+    reason: str
+    candidates: tuple[str, ...]
+    legal_basis: str
+    law_overlap: bool
+    street: str
+    grid: str
+    lon: float | None
+    lat: float | None
+    address: str
+    summary: str
+
+
+class CaseMoved(Fact, frozen=True, kw_only=True):
+    """A case changed state by an action of a person or the system."""
+
+    case_id: str
+    tile: str
+    action: str
+    from_state: str
+    to_state: str
+    actor_role: str
+    actor_unit: str
+    actor_person: str
+    post: str
+    department: str
+    reason_code: str
+    reason: str
+    hop: int
+    due_at: Millis | None
+
+
+class CaseMerged(Fact, frozen=True, kw_only=True):
+    """Two tiles had filed the same problem: the later filed (then the greater id) became part of the earlier."""
+
+    case_id: str
+    tile: str
+    into: str
+    distance_m: float
+    gap_ms: int
+
+
+class ReportLinked(Fact, frozen=True, kw_only=True):
+    """A report became part of an open case; nothing is deleted and its reporter still hears the outcome."""
+
+    report_id: str
+    case_id: str
+    tile: str
+    case_tile: str
+    how: str
+    distance_m: float | None
+    gap_ms: int
+    similarity: float
+    score: float
+    rule: str
+    reporter_key: str
+    channel: str
+
+
+class BoundaryFlagged(Fact, frozen=True, kw_only=True):
+    """A case lies at a border: its kinds, the candidates and the named lead that answers meanwhile."""
+
+    report_id: str
+    case_id: str
+    tile: str
+    flags: tuple[str, ...]
+    layers: tuple[str, ...]
+    codes: tuple[str, ...]
+    distances_m: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    lead: str
+
+
+class AlarmChanged(Fact, frozen=True, kw_only=True):
+    """An alarm of a device was raised, updated or cleared. One alarm is active per device and kind."""
+
+    alarm_id: str
+    device_id: str
+    device_kind: str
+    metric: str
+    change: str
+    alarm_type: str
+    severity: str
+    value: float
+    limit: float
+    unit: str
+    period_start: Millis
+    period_end: Millis
+    limit_id: str
+    standard: str
+    exceedances: int
+
+
+class FeedbackSent(Fact, frozen=True, kw_only=True):
+    """The source of a report is told how its case ended (反馈); one for each report of the case."""
+
+    case_id: str
+    tile: str
+    report_id: str
+    state: str
+    department: str
+    message: str
+
+
+class ActionRefused(Fact, frozen=True, kw_only=True):
+    """An action that the state machine or the separation of powers does not allow; nothing changed."""
+
+    action_id: str
+    case_id: str
+    tile: str
+    action: str
+    state: str
+    actor_role: str
+    actor_unit: str
+    reason: str
+
+
+class PatrolLogged(Fact, frozen=True, kw_only=True):
+    """A patrol visit (巡查): tells a clean grid from a grid nobody walked."""
+
+    worker: str
+    unit: str
+    grid: str
+    started_at: Millis
+    ended_at: Millis
+    distance_m: float
+    found: int
+
+
+class TaskLogged(Fact, frozen=True, kw_only=True):
+    """Work that is no case (information collection, service visits, temporary tasks); counts as workload only."""
+
+    task_id: str
+    worker: str
+    unit: str
+    grid: str
+    task_type: str
+    acting_as: str
+    minutes: float
+    items: int
+
+
+class StaffChanged(Fact, frozen=True, kw_only=True):
+    """A post was filled, left vacant or handed over."""
+
+    person: str
+    unit: str
+    post: str
+    grid: str
+    change: str
+    successor: str
+
+
+class SurveyAnswered(Fact, frozen=True, kw_only=True):
+    """A citizen's answer to a follow-up (回访), by case when it names one."""
+
+    survey_id: str
+    case_id: str
+    report_id: str
+    contacted: bool | None
+    solved: bool | None
+    satisfaction: str
+    department: str
+
+
+class RatingReceived(Fact, frozen=True, kw_only=True):
+    """A rating from outside: media, opinion, survey, mystery inspection (外评价)."""
+
+    rating_id: str
+    rater: str
+    subject_kind: str
+    subject: str
+    measure: str
+    score: float
+    scale_max: float
+
+
+class CallsCounted(Fact, frozen=True, kw_only=True):
+    """Calls of a hotline in a period: taken, answered, answered within 15 s, abandoned."""
+
+    hotline: str
+    period_start: Millis
+    period_end: Millis
+    incoming: int
+    answered: int
+    answered_15s: int
+    abandoned: int
+
+
+class RecordQuarantined(Fact, frozen=True, kw_only=True):
+    """A record that broke its contract, kept with its bytes so that it can be mended and sent again."""
+
+    topic: str
+    partition: int
+    offset: int
+    schema: str
+    reason: str
+    field: str
+    value: str
+    remedy: str
+    raw: bytes
+    attempts: int
+
+
+class OutcomesCounted(Fact, frozen=True, kw_only=True):
+    """How many records of one channel ended in one way within one batch of the log; the counts that reconcile."""
+
+    channel: str
+    fate: str
+    outcome: str
+    records: int
+    samples: int
+    derived: bool
+    """True for reports the pipeline derived itself (alarms): they were never received from outside."""
+
+
+class Samples(Value, frozen=True, kw_only=True):
+    """Many readings of one device and metric as columns; the sink writes them to ``readings``."""
+
+    device_id: str
+    metric: str
+    unit: str
+    recorded: int
+    received_at: Millis
+    times: tuple[Millis, ...]
+    values: tuple[float, ...]
+    flags: str
+
+
+FACTS: tuple[type[Fact], ...] = (
+    ReportSettled, CaseFiled, CaseDispatched, CaseMoved, CaseMerged, ReportLinked, BoundaryFlagged, AlarmChanged,
+    FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered, RatingReceived, CallsCounted,
+    RecordQuarantined, OutcomesCounted,
+)  # fmt: skip
+"""All kinds of fact; tests walk this list against schemas and tables."""

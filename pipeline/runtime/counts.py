@@ -1,0 +1,94 @@
+"""The counts that reconcile: every record received is filed, linked, logged or quarantined, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.errors import Reason
+from pipeline.events.base import Fate, Filed, Linked, Logged
+from pipeline.events.facts import OutcomesCounted
+from pipeline.stage import Settlement
+
+OUTCOMES: Mapping[str, tuple[str, ...]] = {
+    Fate.FILED: tuple(Filed),
+    Fate.LINKED: tuple(Linked),
+    Fate.LOGGED: tuple(Logged),
+    Fate.QUARANTINED: tuple(Reason),
+}
+"""The closed outcomes of each fate."""
+DERIVED = "derived"
+SAMPLES = "samples"
+
+
+class Counts:
+    """Records by channel, fate and outcome. Reports that the pipeline derives itself (alarms) are counted apart."""
+
+    def __init__(self, start: Mapping[str, int] | None = None) -> None:
+        self.totals: dict[str, int] = dict(start or {})
+        self._since: dict[str, int] = {}
+
+    def add(self, settled: Iterable[Settlement]) -> None:
+        """Count what was settled."""
+        since = self._since
+        for channel, fate, outcome, samples, derived in settled:
+            key = f"{channel}|{fate}|{outcome}|{DERIVED if derived else ''}"
+            since[key] = since.get(key, 0) + 1
+            if samples:
+                sampled = f"{channel}|{fate}|{outcome}|{SAMPLES}"
+                since[sampled] = since.get(sampled, 0) + samples
+
+    def pending(self) -> Mapping[str, int]:
+        """The counts since the last commit."""
+        return self._since
+
+    def commit(self, number: int, at: int, recorded: int) -> list[OutcomesCounted]:
+        """Close the counts since the last commit: they join the totals and become facts."""
+        facts: list[OutcomesCounted] = []
+        for key in sorted(self._since):
+            self.totals[key] = self.totals.get(key, 0) + self._since[key]
+            channel, fate, outcome, kind = key.split("|")
+            if kind != SAMPLES:
+                samples = self._since.get(f"{channel}|{fate}|{outcome}|{SAMPLES}", 0)
+                facts.append(
+                    OutcomesCounted(
+                        fact_id=f"{number:09d}:{key}", at=at, recorded=recorded, channel=channel, fate=fate,
+                        outcome=outcome, records=self._since[key], samples=samples, derived=kind == DERIVED,
+                    )
+                )  # fmt: skip
+        self._since = {}
+        return facts
+
+
+def tally(totals: Mapping[str, int]) -> dict[str, Any]:
+    """``received filed linked logged quarantined`` with every closed outcome, channels, samples and derived reports."""
+    received: dict[str, int] = {}
+    derived: dict[str, int] = {}
+    fates: dict[str, dict[str, int]] = {fate: dict.fromkeys(outcomes, 0) for fate, outcomes in OUTCOMES.items()}
+    apart: dict[str, dict[str, int]] = {fate: {} for fate in OUTCOMES}
+    samples = 0
+    for key, number in totals.items():
+        channel, fate, outcome, kind = key.split("|")
+        if kind == SAMPLES:
+            samples += number
+        elif kind == DERIVED:
+            derived[channel] = derived.get(channel, 0) + number
+            apart[fate][outcome] = apart[fate].get(outcome, 0) + number
+        else:
+            received[channel] = received.get(channel, 0) + number
+            fates[fate][outcome] = fates[fate].get(outcome, 0) + number
+    return {
+        "received": {"total": sum(received.values()), "channels": dict(sorted(received.items()))},
+        **{str(fate): {"total": sum(split.values()), "outcomes": split} for fate, split in fates.items()},
+        "derived": {
+            "total": sum(derived.values()),
+            "channels": dict(sorted(derived.items())),
+            "fates": {str(fate): split for fate, split in apart.items() if split},
+        },
+        "samples": samples,
+    }
+
+
+def reconciles(counts: Mapping[str, Any]) -> bool:
+    """Whether the fates add up to what was received."""
+    return bool(counts["received"]["total"] == sum(counts[fate]["total"] for fate in OUTCOMES))

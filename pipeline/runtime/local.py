@@ -1,0 +1,289 @@
+"""The local runner: the stages of the pipeline in one process, kept inputs in, the embedded store out.
+
+It has no ability that Kafka lacks: records are polled in batches, casework is partitioned by tile, a step sees only the
+state of its partition, and what one tile says to another travels as a message. What makes it safe against kill -9:
+
+1. records are taken from the kept log, whose order is a function of the inputs;
+2. a commit covers a fixed number of polls, so commits fall on the same records however often a run is interrupted;
+3. facts go to the store first, then one frame of the changelog holds state, position and counts together; a frame that
+   is not whole never happened, and its records are read again: they give the same facts with the same ids.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.domain.ids import DAY_MS
+from pipeline.errors import StopRun
+from pipeline.events.base import Fate, Millis
+from pipeline.events.casework import CaseworkInput, tile_of_input
+from pipeline.events.facts import Fact, Samples
+from pipeline.events.intake import LocatedReport, ScreenedReport
+from pipeline.events.records import Arrival, Origin
+from pipeline.domain.readings import Readings
+from pipeline.runtime.answers import AnswerBook, Responder, expected
+from pipeline.runtime.changelog import Changelog, Commit, Entry
+from pipeline.runtime.committer import Committer, FactStore
+from pipeline.runtime.counts import Counts
+from pipeline.runtime.merge import Merged
+from pipeline.stage import Change, Outcome, State
+from pipeline.stages.casebook import CaseBook
+from pipeline.stages.detect import DeviceBook
+from pipeline.stages.intake import IntakeBook
+from pipeline.state import encoded
+from pipeline.topology import Topology
+
+ANSWERS_TOPIC = "answers"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """How a run polls, commits and when it stops. Poll and commit sizes are part of what makes runs equal."""
+
+    poll_records: int = 2_000
+    polls_per_commit: int = 10
+    partitions: int = 8
+    max_refused: float = 0.2
+    """Share of refused records within a commit that stops the run (a broken schema, not a broken record)."""
+    min_refused: int = 200
+    """Fewer refusals than this within a commit never stop it."""
+    answer_days: int = 60
+    """How long after the last input answers of a simulated city are waited for."""
+
+
+@dataclass
+class Books:
+    """All state of a run, by the name under which the changelog keeps it."""
+
+    partitions: int
+    intake: IntakeBook = field(default_factory=IntakeBook)
+    detect: DeviceBook = field(default_factory=DeviceBook)
+    answers: AnswerBook = field(default_factory=AnswerBook)
+    casework: list[CaseBook] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One case book a partition."""
+        self.casework = [CaseBook() for _ in range(self.partitions)]
+
+    def named(self) -> dict[str, State]:
+        """Every state with its name."""
+        books: dict[str, State] = {"intake": self.intake, "detect": self.detect, "answers": self.answers}
+        books.update({f"casework-{number}": book for number, book in enumerate(self.casework)})
+        return books
+
+    def entries(self) -> Iterable[Entry]:
+        """Everything, for a snapshot."""
+        return ((name, *entry) for name, book in self.named().items() for entry in book.entries())
+
+
+class LocalRun:
+    """One run over a store: recover, then read groups of inputs to their end."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        store: FactStore,
+        changelog: Changelog,
+        policy: RunPolicy,
+        responder: Responder | None = None,
+        progress: Callable[[int], None] = lambda records: None,
+    ) -> None:
+        self.topology, self.policy, self.responder, self.progress = topology, policy, responder, progress
+        self.books = Books(policy.partitions)
+        self.commit = Commit()
+        self._changelog = changelog
+        self._committer = Committer(store, changelog)
+        self._facts: dict[type[Fact], list[Fact]] = {}
+        self._samples: list[Samples] = []
+        self._changed: dict[tuple[str, str, str], bytes | None] = {}
+        self._refused = 0
+        self._days = [-1] * policy.partitions
+        self._recover()
+        self.counts = Counts(self.commit.counts)
+
+    # --- life of a run --------------------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        books = self.books.named()
+        for frame in self._changelog.recover():
+            for name, space, key, data in frame.entries:
+                books[name].restore(space, key, data)
+            if frame.commit is not None:
+                self.commit = frame.commit
+        self._days = [self.commit.stream_time // DAY_MS] * self.policy.partitions
+
+    def read(self, group: str, log: Merged) -> None:
+        """Read one group of inputs to its end, answers included, and commit it as done."""
+        polls = 0
+        while batch := self._poll(log):
+            self._feed(batch)
+            polls += 1
+            if polls % self.policy.polls_per_commit == 0:
+                self._commit(log.position, [])
+        self._commit(log.position, [group])
+        self._committer.wait()
+
+    def close(self) -> None:
+        """Wait for what was handed over and let go."""
+        self._committer.close()
+
+    # --- polling --------------------------------------------------------------------------------------------------
+
+    def _poll(self, log: Merged) -> list[Arrival]:
+        """The next records in order of time, with the answers whose time has come between them."""
+        batch: list[Arrival] = []
+        take, limit, order = log.take, self.policy.poll_records, self.commit.order
+        while len(batch) < limit:
+            due, coming = self.books.answers.next_due(), log.next_time()
+            if due is not None and (coming is None or due < coming):
+                if coming is None and due > self._horizon():
+                    break
+                batch.append(self._answer(order + len(batch)))
+            elif coming is not None:
+                batch.append(take())
+            else:
+                break
+        for number, arrival in enumerate(batch):
+            arrival.order = order + number
+        self.commit.order += len(batch)
+        return batch
+
+    def _horizon(self) -> Millis:
+        """Answers are waited for until some days after the last input."""
+        return self.commit.stream_time + self.policy.answer_days * DAY_MS
+
+    def _answer(self, order: int) -> Arrival:
+        answer, change = self.books.answers.take()
+        self._apply("answers", self.books.answers, (change,))
+        return Arrival(answer.schema, Origin(ANSWERS_TOPIC, 0, order), answer.due, answer.body)
+
+    # --- the stages -----------------------------------------------------------------------------------------------
+
+    def _feed(self, batch: Sequence[Arrival]) -> None:
+        """One poll through all stages."""
+        taken = self.topology.intake.steps(self.books.intake, batch)
+        self._note("intake", self.books.intake, taken)
+        reports = [message for message in taken.messages if message.__class__ is ScreenedReport]
+        readings = [message for message in taken.messages if message.__class__ is Readings]
+        actions = [message for message in taken.messages if message.__class__ not in (ScreenedReport, Readings)]
+        if readings:
+            found = self.topology.detect.steps(self.books.detect, readings)
+            self._note("detect", self.books.detect, found)
+            reports += found.messages
+        self._tell([*self.topology.place(reports), *actions])
+        self._advance_time(batch)
+        self._check_refusals()
+        self.progress(len(batch))
+
+    def _tell(self, messages: list[Any]) -> None:
+        """Give messages to their partitions in order of the log, and the notices that follow until none is left."""
+        messages.sort(key=_recorded)
+        while messages:
+            inbox: list[list[CaseworkInput]] = [[] for _ in self.books.casework]
+            for message in messages:
+                inbox[self._partition(tile_of_input(message))].append(message)
+            messages = [notice for number, queue in enumerate(inbox) for notice in self._work(number, queue)]
+
+    def _work(self, number: int, queue: list[CaseworkInput]) -> list[Any]:
+        """Casework of one partition, one message after the other."""
+        book, stage, name, notices = self.books.casework[number], self.topology.casework, f"casework-{number}", []
+        for message in queue:
+            outcome = stage.step(book, message)
+            self._note(name, book, outcome)
+            notices.extend(outcome.messages)
+        return notices
+
+    def _partition(self, tile: str) -> int:
+        return zlib.crc32(tile.encode()) % self.policy.partitions
+
+    def _note(self, name: str, book: State, outcome: Outcome) -> None:
+        """Keep what a step said and change what it changed."""
+        if outcome.changes:
+            self._apply(name, book, outcome.changes)
+        for fact in outcome.facts:
+            if fact.__class__ is Samples:
+                self._samples.append(fact)  # type: ignore[arg-type]  # told apart by its class
+            else:
+                self._facts.setdefault(fact.__class__, []).append(fact)  # type: ignore[arg-type]
+        self.counts.add(outcome.settled)
+        if self.responder is not None and outcome.facts:
+            self._apply("answers", self.books.answers, tuple(expected(self.responder, outcome.facts)))
+
+    def _apply(self, name: str, book: State, changes: tuple[Change, ...]) -> None:
+        book.apply(changes)
+        for space, key, data in encoded(changes):
+            self._changed[name, space, key] = data
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    def _advance_time(self, batch: Sequence[Arrival]) -> None:
+        """Stream time is the latest time received so far; a new day lets old entries go and asks silent devices."""
+        latest = max((_received(arrival) for arrival in batch), default=0)
+        if latest <= self.commit.stream_time:
+            return
+        before, self.commit.stream_time = self.commit.stream_time // DAY_MS, latest
+        if latest // DAY_MS > before:
+            self._new_day(latest // DAY_MS, latest)
+
+    def _new_day(self, day: int, now: Millis) -> None:
+        self._note("intake", self.books.intake, self.topology.intake.expire(self.books.intake, day))
+        self.books.intake.left(day)
+        for number, book in enumerate(self.books.casework):
+            self._note(f"casework-{number}", book, self.topology.casework.expire(book, day))
+            book.left(day)
+        silent = self.topology.detect.tick(self.books.detect, now)
+        self._note("detect", self.books.detect, silent)
+        if silent.messages:
+            self._tell(list(self.topology.place(list(silent.messages))))
+
+    # --- commit ---------------------------------------------------------------------------------------------------
+
+    def _commit(self, position: dict[str, int], done: list[str]) -> None:
+        """Hand facts, state and position over; the next poll goes on while they are written."""
+        commit = self.commit
+        commit.number += 1
+        for fact in self.counts.commit(commit.number, commit.stream_time, commit.order):
+            self._facts.setdefault(fact.__class__, []).append(fact)
+        commit.position = {**commit.position, **position}
+        commit.done = [*commit.done, *done]
+        commit.counts = dict(self.counts.totals)
+        entries = [(*place, data) for place, data in self._changed.items()]
+        self._committer.hand_over(self._facts, self._samples, _copied(commit), entries)
+        self._facts, self._samples, self._changed, self._refused = {}, [], {}, 0
+        if self._changelog.wants_compaction():
+            self._committer.wait()
+            self._changelog.compact(commit, self.books.entries())
+
+    def _check_refusals(self) -> None:
+        """A schema that broke must not empty a log into quarantine: stop, and commit nothing of it."""
+        pending = self.counts.pending()
+        refused = sum(number for key, number in pending.items() if key.split("|")[1] == Fate.QUARANTINED)
+        total = sum(number for key, number in pending.items() if not key.endswith("|samples"))
+        if refused >= self.policy.min_refused and refused > self.policy.max_refused * total:
+            message = (
+                f"{refused} of the last {total} records were refused, more than --max-refused {self.policy.max_refused:g}: "
+                "mend the sender (see `wangge quarantine list` of a run with a higher limit) and run again"
+            )
+            raise StopRun(message)
+
+
+def _recorded(message: Any) -> int:
+    if message.__class__ is LocatedReport:
+        return int(message.report.origin.offset)
+    return int(message.origin.offset)
+
+
+def _received(arrival: Arrival) -> Millis:
+    """The time of a record that may move stream time: one that lies not beyond its own log's append time."""
+    time = arrival.body.get("received_at") if arrival.body is not None and arrival.fault is None else None
+    return time if isinstance(time, int) and time <= arrival.appended_at + 300_000 else 0
+
+
+def _copied(commit: Commit) -> Commit:
+    return Commit(
+        number=commit.number, position=dict(commit.position), order=commit.order, stream_time=commit.stream_time,
+        counts=dict(commit.counts), done=list(commit.done),
+    )  # fmt: skip

@@ -1,0 +1,212 @@
+"""The state of casework: open and lately ended cases, ghosts of neighbour tiles, and the reports already answered.
+
+Everything is found by tile: an index never hands out an entry of another tile, because on Kafka two tiles that share a
+partition today may not share one tomorrow. Costs are flat as the book grows: a look-up touches at most the cells of
+about 110 m around a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import cos, floor, radians
+from typing import Any, ClassVar
+
+import msgspec
+
+from pipeline.domain.ids import DAY_MS, number
+from pipeline.events.base import Millis, Value
+from pipeline.events.casework import NeighbourNotice
+from pipeline.state import KeyedState
+
+CELL_DEG = 0.001
+"""Side of a cell of the index: 111 m north-south."""
+KEEP_SEEN_DAYS = 35
+"""How long a report's answer is remembered, so that a redelivery meets it."""
+KEEP_ENDED_DAYS = 30
+"""How long an ended case is remembered, so that a recurrence is recognised."""
+
+
+class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
+    """A case as casework needs it. Fields are only ever appended (entries of old versions stay readable)."""
+
+    case_id: str
+    tile: str
+    family: str
+    standard: str
+    kind: str
+    code: str
+    case_class: str
+    state: str
+    filed_at: Millis
+    begun_at: Millis
+    lon: float | None = None
+    lat: float | None = None
+    error_m: float = 0.0
+    department: str = ""
+    first_department: str = ""
+    hop: int = 0
+    due_at: Millis | None = None
+    ended_at: Millis | None = None
+    street: str = ""
+    grid: str = ""
+    handler: str = ""
+    signature: bytes = b""
+    address_key: str = ""
+    reporter_key: str = ""
+    component_code: str = ""
+    report_ids: tuple[str, ...] = ()
+    refused_by: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    neighbour_tiles: tuple[str, ...] = ()
+    merged_into: str = ""
+    limit_value: int = 0
+    clock: str = ""
+    acted: tuple[str, ...] = ()
+    address: str = ""
+    summary: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether the case still runs."""
+        return self.ended_at is None
+
+
+class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
+    """How a report was answered, so that its replay is answered the same."""
+
+    tile: str
+    origin: int
+    day: int
+    case_id: str = ""
+    how: str = ""
+    score: float = 0.0
+    distance_m: float | None = None
+    gap_ms: int = 0
+    similarity: float = 0.0
+    rule: str = ""
+    after: str = ""
+    """The ended case of which the opened case is a recurrence."""
+    complaint: bool = False
+    """Whether it came from the person who had reported that one."""
+
+
+class Ghost(Value, frozen=True, kw_only=True, array_like=True):
+    """A case of a neighbour tile within the search radius of this one."""
+
+    notice: NeighbourNotice
+
+
+@lru_cache(maxsize=4096)
+def _family_bits(family: str) -> int:
+    return number("family", family) & 0xFFFFF
+
+
+def cell_key(row: int, column: int, family: str) -> int:
+    """One number for a cell and a category family."""
+    return ((row + 90_000) << 39) | ((column + 180_000) << 20) | _family_bits(family)
+
+
+def cells_around(lon: float, lat: float, radius_m: float) -> Iterator[tuple[int, int]]:
+    """Rows and columns of all cells that a circle touches."""
+    high = radius_m / 111_195.0
+    wide = high / max(0.05, cos(radians(lat)))
+    for row in range(floor((lat - high) / CELL_DEG), floor((lat + high) / CELL_DEG) + 1):
+        for column in range(floor((lon - wide) / CELL_DEG), floor((lon + wide) / CELL_DEG) + 1):
+            yield row, column
+
+
+class CaseBook(KeyedState):
+    """State of casework in one partition."""
+
+    spaces: ClassVar[dict[str, type[msgspec.Struct]]] = {"case": CaseEntry, "seen": SeenReport, "ghost": Ghost}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._index: dict[int, str | tuple[str, ...]] = {}
+        self._leaving: dict[int, list[tuple[str, str]]] = {}
+
+    def case(self, case_id: str) -> CaseEntry | None:
+        """A case of this partition."""
+        found: CaseEntry | None = self.get("case", case_id)
+        return found
+
+    def seen(self, report_id: str) -> SeenReport | None:
+        """How a report was answered."""
+        found: SeenReport | None = self.get("seen", report_id)
+        return found
+
+    def cases_near(self, tile: str, family: str, lon: float, lat: float, radius_m: float) -> list[CaseEntry]:
+        """Cases of ``tile`` and ``family`` in the cells that the circle touches (some lie outside the circle)."""
+        keys = (cell_key(row, column, family) for row, column in cells_around(lon, lat, radius_m))
+        return [case for key in keys for case in self._cases_at(key, tile)]
+
+    def cases_of_person(self, tile: str, family: str, pseudonym: str) -> list[CaseEntry]:
+        """Cases of ``tile`` without coordinates that came from this door or person."""
+        return self._cases_at(_person_key(tile, family, pseudonym), tile) if pseudonym else []
+
+    def ghosts_near(self, tile: str, family: str, lon: float, lat: float, radius_m: float) -> list[NeighbourNotice]:
+        """Ghosts kept by ``tile`` in the cells that the circle touches."""
+        keys = (-cell_key(row, column, family) for row, column in cells_around(lon, lat, radius_m))
+        prefix = tile + "/"
+        return [self.get("ghost", found).notice for key in keys for found in self._ids(key) if found.startswith(prefix)]
+
+    def leaving(self, day: int) -> list[tuple[str, str]]:
+        """Spaces and keys of the entries that may go on ``day``, in order of writing."""
+        return [entry for due in sorted(self._leaving) if due <= day for entry in self._leaving[due]]
+
+    def left(self, day: int) -> None:
+        """The entries due up to ``day`` were looked at."""
+        for due in [due for due in self._leaving if due <= day]:
+            del self._leaving[due]
+
+    def _cases_at(self, key: int, tile: str) -> list[CaseEntry]:
+        found = (self.get("case", case_id) for case_id in self._ids(key))
+        return [case for case in found if case.tile == tile]
+
+    def _ids(self, key: int) -> tuple[str, ...]:
+        found = self._index.get(key, ())
+        return (found,) if isinstance(found, str) else found
+
+    def noted(self, space: str, key: str, value: Any, *, fresh: bool) -> None:
+        """Index an entry by place (or person) and by the day it may leave."""
+        if space == "seen":
+            if fresh:
+                self._leave(value.day + KEEP_SEEN_DAYS, space, key)
+            return
+        if space == "case" and value.ended_at is not None:
+            self._leave(value.ended_at // DAY_MS + KEEP_ENDED_DAYS, space, key)
+        if space == "ghost":
+            self._leave(value.notice.at // DAY_MS + KEEP_SEEN_DAYS, space, key)
+        if fresh:
+            for index_key in _index_keys(space, value):
+                ids = self._ids(index_key)
+                self._index[index_key] = (*ids, key) if ids else key
+
+    def forgotten(self, space: str, key: str, value: Any) -> None:
+        """Take an entry out of the index by place."""
+        for index_key in _index_keys(space, value):
+            ids = tuple(other for other in self._ids(index_key) if other != key)
+            if ids:
+                self._index[index_key] = ids if len(ids) > 1 else ids[0]
+            else:
+                self._index.pop(index_key, None)
+
+    def _leave(self, day: int, space: str, key: str) -> None:
+        self._leaving.setdefault(day, []).append((space, key))
+
+
+def _index_keys(space: str, value: Any) -> list[int]:
+    if space == "seen":
+        return []
+    if space == "ghost":
+        notice = value.notice
+        return [-cell_key(floor(notice.lat / CELL_DEG), floor(notice.lon / CELL_DEG), notice.family)]
+    if value.lon is not None and value.lat is not None:
+        return [cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]
+    people = (value.address_key, value.reporter_key)
+    return [_person_key(value.tile, value.family, pseudonym) for pseudonym in people if pseudonym]
+
+
+def _person_key(tile: str, family: str, pseudonym: str) -> int:
+    return number("person", tile, family, pseudonym) | (1 << 62)

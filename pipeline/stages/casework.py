@@ -1,0 +1,304 @@
+"""Casework: deduplicate, file, route, track, and the notices between tiles; one pure step over one tile's cases.
+
+A report is judged once (``Verdict``) and its facts are a pure function of report and verdict. The verdict stays in the
+state, so the replay of a record (same origin) gives the same facts again and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from pipeline.domain.ids import DAY_MS, case_id
+from pipeline.domain.reference.model import Reference
+from pipeline.events.base import Channel, Fate, Linked
+from pipeline.events.casework import (
+    CaseAction,
+    CaseworkInput,
+    LinkNotice,
+    MergeNotice,
+    NeighbourNotice,
+    tile_of_input,
+)
+from pipeline.events.facts import CaseMerged, CaseMoved, Fact
+from pipeline.events.intake import LocatedReport
+from pipeline.stage import Change, Outcome, Settlement
+from pipeline.stages.casebook import CaseBook, CaseEntry, Ghost, SeenReport
+from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate, origin_number, same_problem
+from pipeline.stages.file import DISPATCHED, Filing, file
+from pipeline.stages.reported import (
+    boundary_fact,
+    dispatched_fact,
+    entry_of,
+    filed_fact,
+    linked_fact,
+    redispatched_fact,
+    settled_fact,
+)
+from pipeline.stages.route import TRIAGE, Route, Router
+from pipeline.stages.track import MAX_HOPS, farewell, notice, system_move, track
+
+NOTHING = Outcome()
+HANDS_OVER = ("refuse", "reassign", "dispatch", "designate")
+"""Actions after which a case has another owner."""
+
+
+@dataclass(frozen=True)
+class CaseworkPolicy:
+    """What casework decides by: the reference set, the duty list made ready, and the thresholds for duplicates."""
+
+    reference: Reference
+    duplicates: DuplicatePolicy
+    router: Router = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the duty list ready."""
+        object.__setattr__(self, "router", Router(self.reference))
+
+
+def policy_of(reference: Reference) -> CaseworkPolicy:
+    """The policy of a reference set: radius and window come from its categories."""
+    spans = {row.key: (row.radius_m, row.window_h * 3_600_000) for row in reference.tables.categories}
+    usual = (30.0, 168 * 3_600_000)
+    systems = tuple(sorted({row.source_system for row in reference.tables.source_categories}))
+    duplicates = DuplicatePolicy(
+        systems=systems,
+        radius_m=lambda standard, kind, code: spans.get((standard, kind, code), usual)[0],
+        window_ms=lambda standard, kind, code: spans.get((standard, kind, code), usual)[1],
+    )
+    return CaseworkPolicy(reference, duplicates)
+
+
+class Casework:
+    """The stage; its key is the tile."""
+
+    name = "casework"
+
+    def __init__(self, policy: CaseworkPolicy) -> None:
+        self.policy = policy
+
+    def key(self, event: CaseworkInput) -> str:
+        """The tile."""
+        return tile_of_input(event)
+
+    def step(self, state: CaseBook, event: CaseworkInput) -> Outcome:
+        """Decide on one message."""
+        if isinstance(event, LocatedReport):
+            return self._reported(state, event)
+        if isinstance(event, CaseAction):
+            return self._acted(state, event)
+        if isinstance(event, NeighbourNotice):
+            return self._told(state, event)
+        if isinstance(event, LinkNotice):
+            return _joined(state, event)
+        return _absorbed(state, event)
+
+    def expire(self, state: CaseBook, day: int) -> Outcome:
+        """Forget answers and ended cases whose time is over on ``day`` (days since 1970, by stream time)."""
+        gone = [Change(space, key, None) for space, key in state.leaving(day) if not _stays(state, space, key)]
+        return Outcome(changes=tuple(gone))
+
+    # --- a report -------------------------------------------------------------------------------------------------
+
+    def _reported(self, book: CaseBook, located: LocatedReport) -> Outcome:
+        report = located.report
+        origin = origin_number(*report.origin)
+        seen = book.seen(report.report_id)
+        if seen is not None:
+            return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else NOTHING
+        verdict = deduplicate(book, located, self.policy.duplicates)
+        answer = self._answered(located, verdict, replayed=False)
+        joined = _join(book, located, verdict) if verdict.case_id else ()
+        case = verdict.case_id or _opened(answer)
+        remembered = _remember(located, verdict, origin, case)
+        return Outcome(answer.facts, answer.messages, (*answer.changes, *joined, remembered), answer.settled)
+
+    def _answered(self, located: LocatedReport, verdict: Verdict, *, replayed: bool) -> Outcome:
+        """All facts of one report: a pure function of the report and the verdict."""
+        if verdict.case_id:
+            return self._linked(located, verdict, replayed=replayed)
+        filing = file(located, self.policy.reference)
+        if filing.fate == Fate.LOGGED:
+            facts: list[Fact] = [settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, "")]
+            return Outcome(tuple(facts), settled=(_settlement(located, filing.fate, filing.outcome),))
+        return self._filed(located, verdict, filing, replayed=replayed)
+
+    def _linked(self, located: LocatedReport, verdict: Verdict, *, replayed: bool) -> Outcome:
+        facts = (
+            settled_fact(located, Fate.LINKED, verdict.how, "", verdict.rule, verdict.case_id),
+            linked_fact(located, verdict),
+        )
+        owner = verdict.case_id.partition("-")[0]
+        messages: tuple[LinkNotice, ...] = ()
+        if owner != located.place.tile and not replayed:
+            report = located.report
+            messages = (
+                LinkNotice(
+                    tile=owner, case_id=verdict.case_id, report_id=report.report_id, reporter_key=report.reporter_key,
+                    at=report.received_at, recorded=report.origin.offset,
+                ),
+            )  # fmt: skip
+        return Outcome(facts, messages, settled=(_settlement(located, Fate.LINKED, verdict.how),))
+
+    def _filed(self, located: LocatedReport, verdict: Verdict, filing: Filing, *, replayed: bool) -> Outcome:
+        report, place = located.report, located.place
+        case = case_id(place.tile, report.received_at, report.report_id)
+        route = self._route(located, filing)
+        entry = entry_of(located, case, filing, route)
+        facts: list[Fact] = [
+            settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, case),
+            filed_fact(located, case, filing, verdict, self.policy.reference.version),
+            dispatched_fact(located, case, route),
+        ]
+        if place.border_flags:
+            facts.append(boundary_fact(located, case, route.department))
+        tiles = () if replayed or report.lon is None else place.neighbour_tiles
+        messages = tuple(notice(entry, tile, report.received_at, report.origin.offset) for tile in tiles)
+        changes = () if replayed else (Change("case", case, entry),)
+        return Outcome(tuple(facts), messages, changes, (_settlement(located, filing.fate, filing.outcome),))
+
+    def _route(self, located: LocatedReport, filing: Filing) -> Route:
+        """Only a case that may be dispatched goes to a department; whatever waits goes to people at once."""
+        if filing.state != DISPATCHED:
+            fallback = self.policy.router.fallback
+            return Route(department=TRIAGE, reason=filing.reason, candidates=(TRIAGE, fallback))
+        urgent = located.classification.case_class == "emergency"
+        return self.policy.router.route(
+            located, filing.limit_value, filing.clock, located.report.received_at, urgent=urgent
+        )
+
+    # --- an action ------------------------------------------------------------------------------------------------
+
+    def _acted(self, book: CaseBook, action: CaseAction) -> Outcome:
+        outcome = track(book, action, self.policy.reference)
+        case = outcome.changes[0].value if outcome.changes else None
+        if not isinstance(case, CaseEntry) or action.action not in HANDS_OVER:
+            return outcome
+        after, facts = self._handed_over(case, action)
+        return Outcome(
+            (*outcome.facts, *facts), outcome.messages, (Change("case", after.case_id, after),), outcome.settled
+        )
+
+    def _handed_over(self, case: CaseEntry, action: CaseAction) -> tuple[CaseEntry, tuple[Fact, ...]]:
+        """A case is never without an owner: what is refused goes to the next candidate within the same step."""
+        following, hop = self._following(case, action), case.hop + 1
+        due = (
+            case.due_at if case.due_at is not None else self.policy.router.due(action.at, case.limit_value, case.clock)
+        )
+        after = replace(case, department=following, hop=hop, due_at=due, state=DISPATCHED)
+        dispatched = redispatched_fact(after, case.department, action, designated=hop >= MAX_HOPS)
+        if action.action != "refuse":
+            return after, (dispatched,)
+        verb = "designate" if hop >= MAX_HOPS else "reassign"
+        return after, (system_move(case, action, verb, DISPATCHED, hop=hop), dispatched)
+
+    def _following(self, case: CaseEntry, action: CaseAction) -> str:
+        """Who the action names; else the next candidate that has not refused; the third dispatch is a designation."""
+        left = [unit for unit in case.candidates if unit not in case.refused_by and unit != case.department]
+        return action.to_department or (left[0] if left and case.hop + 1 < MAX_HOPS else self.policy.router.fallback)
+
+    # --- notices --------------------------------------------------------------------------------------------------
+
+    def _told(self, book: CaseBook, told: NeighbourNotice) -> Outcome:
+        """Keep the ghost; where both tiles filed the same problem, the earlier filed (then the smaller id) wins."""
+        kept = Change("ghost", f"{told.tile}/{told.case_id}", Ghost(notice=told))
+        ours = self._same_as(book, told) if told.open else None
+        if ours is None or (ours[0].filed_at, ours[0].case_id) < (told.filed_at, told.case_id):
+            return Outcome(changes=(kept,))
+        case, distance, gap = ours
+        after = replace(case, state="merged", merged_into=told.case_id, ended_at=told.at)
+        facts = _merge_facts(case, told, distance, gap)
+        owner = told.case_id.partition("-")[0]
+        merge = MergeNotice(
+            tile=owner,
+            case_id=case.case_id,
+            into=told.case_id,
+            report_ids=case.report_ids,
+            at=told.at,
+            recorded=told.recorded,
+        )
+        gone = farewell(after, told.at, told.recorded)
+        return Outcome(facts, (merge, *gone), (kept, Change("case", case.case_id, after)))
+
+    def _same_as(self, book: CaseBook, told: NeighbourNotice) -> tuple[CaseEntry, float, int] | None:
+        reach = self.policy.duplicates.max_radius_m
+        best: tuple[CaseEntry, float, int] | None = None
+        for case in book.cases_near(told.tile, told.family, told.lon, told.lat, reach):
+            found = same_problem(told, case, self.policy.duplicates)
+            if found is not None and (best is None or (found[0], case.case_id) < (best[1], best[0].case_id)):
+                best = (case, *found)
+        return best
+
+
+def _merge_facts(case: CaseEntry, told: NeighbourNotice, distance: float, gap: int) -> tuple[Fact, ...]:
+    merged = CaseMerged(
+        fact_id=f"{case.case_id}:merged", at=told.at, recorded=told.recorded, case_id=case.case_id, tile=case.tile,
+        into=told.case_id, distance_m=round(distance, 3), gap_ms=gap,
+    )  # fmt: skip
+    moved = CaseMoved(
+        fact_id=f"{case.case_id}:merge", at=told.at, recorded=told.recorded, case_id=case.case_id, tile=case.tile,
+        action="merge", from_state=case.state, to_state="merged", actor_role="system", actor_unit="", actor_person="",
+        post="", department=case.department, reason_code="duplicate", reason=f"filed earlier as {told.case_id}",
+        hop=case.hop, due_at=case.due_at,
+    )  # fmt: skip
+    return (merged, moved)
+
+
+def _joined(book: CaseBook, told: LinkNotice) -> Outcome:
+    case = book.case(told.case_id)
+    if case is None or told.report_id in case.report_ids:
+        return NOTHING
+    return Outcome(
+        changes=(Change("case", case.case_id, replace(case, report_ids=(*case.report_ids, told.report_id))),)
+    )
+
+
+def _absorbed(book: CaseBook, told: MergeNotice) -> Outcome:
+    case = book.case(told.into)
+    if case is None:
+        return NOTHING
+    report_ids = tuple(dict.fromkeys((*case.report_ids, *told.report_ids)))
+    return Outcome(changes=(Change("case", case.case_id, replace(case, report_ids=report_ids)),))
+
+
+def _join(book: CaseBook, located: LocatedReport, verdict: Verdict) -> tuple[Change, ...]:
+    """The report joins a case of its own tile (a case of another tile hears of it by a notice)."""
+    case = book.case(verdict.case_id)
+    if case is None:
+        return ()
+    return (Change("case", case.case_id, replace(case, report_ids=(*case.report_ids, located.report.report_id))),)
+
+
+def _opened(answer: Outcome) -> str:
+    return next((change.key for change in answer.changes if change.space == "case"), "")
+
+
+def _remember(located: LocatedReport, verdict: Verdict, origin: int, case: str) -> Change:
+    report = located.report
+    seen = SeenReport(
+        tile=located.place.tile, origin=origin, day=report.received_at // DAY_MS, case_id=case, how=verdict.how,
+        score=verdict.score, distance_m=verdict.distance_m, gap_ms=verdict.gap_ms, similarity=verdict.similarity,
+        rule=verdict.rule, after=verdict.recurrence_of, complaint=bool(verdict.repeat_complaint_of),
+    )  # fmt: skip
+    return Change("seen", report.report_id, seen)
+
+
+def _verdict_of(seen: SeenReport) -> Verdict:
+    return Verdict(
+        case_id=seen.case_id if seen.how else "", how=seen.how, score=seen.score, distance_m=seen.distance_m,
+        gap_ms=seen.gap_ms, similarity=seen.similarity, rule=seen.rule, recurrence_of=seen.after,
+        repeat_complaint_of=seen.after if seen.complaint else "",
+    )  # fmt: skip
+
+
+def _settlement(located: LocatedReport, fate: str, outcome: str) -> Settlement:
+    if outcome == Linked.DUPLICATE and located.report.channel == Channel.ALARM:
+        outcome = Linked.SAME_ALARM
+    return Settlement(located.report.channel, fate, outcome, derived=located.report.channel == Channel.ALARM)
+
+
+def _stays(book: CaseBook, space: str, key: str) -> bool:
+    """An open case stays, and so does the ghost of one, however old."""
+    entry = book.get(space, key)
+    return entry is None or (space == "case" and entry.open) or (space == "ghost" and entry.notice.open)

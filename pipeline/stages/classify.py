@@ -1,0 +1,180 @@
+"""What is the problem? Category by code, by the source's own wording, by the text; or honestly none.
+
+A code that the reference set knows decides. Otherwise the source's own word for its category, then the hotline's
+subject, then the lexicon with abstention: below its threshold a person decides. The case class 一般/疑难/应急 comes from
+explicit rules, the smallest priority first, and is kept with rule id and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.domain.lexicon import Choice, Lexicon, Sighting, WordScan
+from pipeline.domain.reference.model import CaseClass, Category, ClassRule, Reference, ReferralRule
+from pipeline.domain.text import fold
+from pipeline.events.intake import Candidate, Classification, ScreenedReport
+
+SEPARATOR = "|"
+SEVERE = {"": 0, "info": 0, "general": 1, "low": 1, "medium": 2, "serious": 2, "high": 3, "critical": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A category that was found, how, and how sure."""
+
+    category: Category | None
+    confidence: float
+    method: str
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Classifier:
+    """The rules and words of a reference set, compiled once. Pure: the same report, the same answer."""
+
+    def __init__(self, reference: Reference) -> None:
+        tables = reference.tables
+        self.reference = reference
+        entries = [(row.phrase, SEPARATOR.join(row.category_key), row.weight) for row in tables.lexicon]
+        self._lexicon = Lexicon.compile(entries)
+        self._classes = {row.word: row.word_class for row in tables.emergency_words}
+        folded = {fold(row.word): row.word_class for row in tables.emergency_words}
+        self._word_class = folded
+        self._urgent = WordScan.compile([(row.word, row.rule_id) for row in tables.emergency_words])
+        self._referrals = tables.hotline_referrals
+        self._referral_words = _referral_scan(tables.hotline_referrals)
+        self._rules = tuple(sorted(tables.class_rules, key=lambda rule: (rule.priority, rule.id)))
+
+    def classify(self, report: ScreenedReport) -> Classification:
+        """The classification of one report."""
+        return self.classify_many([report])[0]
+
+    def classify_many(self, reports: Sequence[ScreenedReport]) -> list[Classification]:
+        """The same for many; equal to one by one."""
+        texts = [fold(f"{report.title} {report.text}") for report in reports]
+        return [self._one(report, text) for report, text in zip(reports, texts, strict=True)]
+
+    def _one(self, report: ScreenedReport, text: str) -> Classification:
+        named = self._named(report, text)
+        sighted = self._urgent.found(text) if text else ()
+        rule = self._class_rule(report, named.category, sighted)
+        referral = self._referral(report, text)
+        category = named.category
+        return Classification(
+            standard=category.standard if category else "",
+            kind=category.kind.value if category else "",
+            code=category.code if category else "",
+            family=category.family if category else "",
+            nature=self._nature(report, category),
+            confidence=round(named.confidence, 4),
+            method=named.method,
+            candidates=named.candidates,
+            case_class=rule.case_class.value if rule else CaseClass.GENERAL.value,
+            class_rule=rule.id if rule else "",
+            class_reason=rule.reason if rule else "",
+            urgent_words=tuple([sighting.word for sighting in sighted]),
+            referral=referral.target if referral else "",
+            referral_rule=referral.id if referral else "",
+        )
+
+    # --- category -------------------------------------------------------------------------------------------------
+
+    def _named(self, report: ScreenedReport, text: str) -> Named:
+        return self._by_code(report) or self._by_source(report) or self._by_text(report, text)
+
+    def _by_code(self, report: ScreenedReport) -> Named | None:
+        if report.category_code:
+            category = self.reference.category(report.category_standard, report.category_kind, report.category_code)
+            if category is not None:
+                return Named(category, 1.0, "code")
+        if report.component_code:
+            component = self.reference.component(report.component_code)
+            category = self.reference.category(*component.category_key) if component else None
+            if category is not None:
+                return Named(category, 1.0, "component")
+        return None
+
+    def _by_source(self, report: ScreenedReport) -> Named | None:
+        if not report.category_text:
+            return None
+        category = self.reference.source_category(report.source_system, report.category_text)
+        return Named(category, 0.95, "source_category") if category is not None else None
+
+    def _by_text(self, report: ScreenedReport, text: str) -> Named:
+        choice = self._lexicon.best(text) if text else Choice(None, 0.0, ())
+        candidates = tuple([Candidate(key=key, share=round(share, 4)) for key, share in choice.shares])
+        if choice.key is not None:
+            category = self.reference.category(*choice.key.split(SEPARATOR))
+            return Named(category, choice.confidence, "lexicon", candidates)
+        subject = self.reference.subject(report.subject_code) if report.subject_code else None
+        if subject is not None and subject.category and subject.kind is not None:
+            category = self.reference.category(subject.standard, subject.kind.value, subject.category)
+            return Named(category, 0.6, "subject", candidates)
+        return Named(None, choice.confidence, "none", candidates)
+
+    def _nature(self, report: ScreenedReport, category: Category | None) -> str:
+        if report.appeal_type == "praise":
+            return "praise"
+        if category is not None:
+            return category.nature.value
+        subject = self.reference.subject(report.subject_code) if report.subject_code else None
+        return subject.nature.value if subject is not None else "fault"
+
+    # --- scope ----------------------------------------------------------------------------------------------------
+
+    def _referral(self, report: ScreenedReport, text: str) -> ReferralRule | None:
+        """What the hotline may not take. Only citizens' words are judged: a grid worker or a sensor refers nothing."""
+        if not text or report.channel in ("grid-worker", "alarm"):
+            return None
+        sighted = self._referral_words.found(text)
+        if not sighted:
+            return None
+        named = {sighting.rule_id for sighting in sighted}
+        return next((rule for rule in self._referrals if rule.id in named), None)
+
+    # --- case class -----------------------------------------------------------------------------------------------
+
+    def _class_rule(
+        self, report: ScreenedReport, category: Category | None, sighted: tuple[Sighting, ...]
+    ) -> ClassRule | None:
+        words = {self._word_class.get(fold(sighting.word), "") for sighting in sighted}
+        severity = _severity(report)
+        for rule in self._rules:
+            if _holds(rule, report, category, words, severity):
+                return rule
+        return None
+
+
+def _holds(rule: ClassRule, report: ScreenedReport, category: Category | None, words: set[str], severity: str) -> bool:
+    """Whether every filled condition of a rule holds for what is known at intake.
+
+    Conditions on reports, dispatches and departments of a case cannot hold yet: such rules reclassify later.
+    """
+    if rule.min_reports or rule.min_dispatches or rule.min_departments or rule.min_casualties or rule.min_affected:
+        return False
+    conditions = (
+        not rule.family or (category is not None and category.family == rule.family),
+        not rule.code or (category is not None and category.code == rule.code),
+        rule.nature is None or (category is not None and category.nature == rule.nature),
+        not rule.word_class or rule.word_class in words,
+        not rule.min_severity or SEVERE.get(severity, 0) >= SEVERE.get(rule.min_severity, 9),
+        rule.category_default is None
+        or (category is not None and category.case_class_default == rule.category_default),
+        not rule.channel or report.channel == rule.channel,
+    )
+    return all(conditions)
+
+
+def _severity(report: ScreenedReport) -> str:
+    """The severity of a sensor's alarm travels as a flag ``severity:...``."""
+    return next((flag[9:] for flag in report.flags if flag.startswith("severity:")), "")
+
+
+def _referral_scan(rules: Sequence[ReferralRule]) -> WordScan:
+    """Each word speaks for the first rule that has it; phrases that only contain a word are harmless."""
+    words: dict[str, str] = {}
+    for rule in rules:
+        for word in rule.words:
+            words.setdefault(fold(word), rule.id)
+    harmless = {fold(strip) for rule in rules for strip in rule.strips} - set(words)
+    return WordScan.compile(list(words.items()), harmless=sorted(harmless))

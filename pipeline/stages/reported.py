@@ -1,0 +1,121 @@
+"""The facts and entries that say what became of a report: pure functions of the report and the decisions on it."""
+
+from __future__ import annotations
+
+from pipeline.events.casework import CaseAction
+from pipeline.events.facts import BoundaryFlagged, CaseDispatched, CaseFiled, ReportLinked, ReportSettled
+from pipeline.events.intake import LocatedReport
+from pipeline.stages.casebook import CaseEntry
+from pipeline.stages.deduplicate import Verdict
+from pipeline.stages.file import DISPATCHED, Filing
+from pipeline.stages.route import Route
+
+SUMMARY_LENGTH = 40
+"""Characters of the redacted text that go with an assignment when it is passed on."""
+
+
+def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, rule: str, case: str) -> ReportSettled:
+    """One row for the report: everything known and decided."""
+    report, about, place = located.report, located.classification, located.place
+    return ReportSettled(
+        fact_id=report.report_id, at=report.received_at, recorded=report.origin.offset, report_id=report.report_id,
+        channel=report.channel, source_system=report.source_system, source_ref=report.source_ref,
+        source_family=report.source_family, fate=fate, outcome=outcome, reason=reason, rule=rule, case_id=case,
+        tile=place.tile, occurred_at=report.occurred_at, found_at=report.found_at, sent_at=report.sent_at,
+        received_at=report.received_at, lon=report.lon, lat=report.lat, error_m=report.error_m, address=report.address,
+        place_method=place.method, city=place.city, district=place.district, street=place.street,
+        community=place.community, grid=place.grid, grid_version=place.grid_version,
+        systems=tuple([f"{system}:{code}" for system, code in place.systems]), zone=place.zone,
+        standard=about.standard, kind=about.kind, code=about.code, family=about.family, nature=about.nature,
+        confidence=about.confidence, method=about.method, case_class=about.case_class, class_rule=about.class_rule,
+        class_reason=about.class_reason, appeal_type=report.appeal_type, reporter_key=report.reporter_key,
+        reporter_role=report.reporter_role, reporter_unit=report.reporter_unit, address_key=report.address_key,
+        component_code=place.component_code or report.component_code, border_flags=place.border_flags,
+        border_m=place.border_m, evidence=tuple([f"{e.measure}={e.value:g} {e.unit}" for e in report.evidence]),
+        flags=report.flags, title=report.title, text=report.text,
+    )  # fmt: skip
+
+
+def filed_fact(located: LocatedReport, case: str, filing: Filing, verdict: Verdict, version: str) -> CaseFiled:
+    """The case as it was opened, with the rules it was filed under."""
+    report, about, place = located.report, located.classification, located.place
+    return CaseFiled(
+        fact_id=f"{case}:filed", at=report.received_at, recorded=report.origin.offset, case_id=case, tile=place.tile,
+        report_id=report.report_id, channel=report.channel, state=filing.state,
+        waits_for="" if filing.state == DISPATCHED else filing.outcome, standard=about.standard,
+        kind=about.kind, code=about.code, family=about.family, nature=about.nature, case_class=about.case_class,
+        class_rule=about.class_rule, class_reason=about.class_reason, filing_rule=filing.rule,
+        filing_reason=filing.reason, measured=filing.measured, unit=filing.unit, begun_at=report.begun_at,
+        lon=report.lon, lat=report.lat, city=place.city, district=place.district, street=place.street,
+        community=place.community, grid=place.grid, grid_version=place.grid_version, zone=place.zone,
+        component_code=place.component_code or report.component_code, component_owner=place.component_owner,
+        border_flags=place.border_flags, recurrence_of=verdict.recurrence_of,
+        repeat_complaint_of=verdict.repeat_complaint_of, reference_version=version,
+    )  # fmt: skip
+
+
+def dispatched_fact(located: LocatedReport, case: str, route: Route) -> CaseDispatched:
+    """The first assignment of a case."""
+    report, about, place = located.report, located.classification, located.place
+    return CaseDispatched(
+        fact_id=f"{case}:dispatched:1", at=report.received_at, recorded=report.origin.offset, case_id=case,
+        tile=place.tile, department=route.department, assistants=route.assistants, person=route.person,
+        team=route.team, hop=1, urgent=about.case_class == "emergency", standard=about.standard, kind=about.kind,
+        code=about.code, case_class=about.case_class, due_at=route.due_at, limit_value=route.limit_value,
+        clock=route.clock, duty=route.duty, reason=route.reason, candidates=route.candidates,
+        legal_basis=route.legal_basis, law_overlap=route.law_overlap, street=place.street, grid=place.grid,
+        lon=report.lon, lat=report.lat, address=report.address, summary=report.title or report.text,
+    )  # fmt: skip
+
+
+def redispatched_fact(case: CaseEntry, refused_by: str, action: CaseAction, *, designated: bool) -> CaseDispatched:
+    """A further assignment of a case that was refused or handed over; ``case`` is the case as it is afterwards."""
+    return CaseDispatched(
+        fact_id=f"{case.case_id}:dispatched:{case.hop}", at=action.at, recorded=action.origin.offset,
+        case_id=case.case_id, tile=case.tile, department=case.department, assistants=(), person="", team="",
+        hop=case.hop, urgent=case.case_class == "emergency", standard=case.standard, kind=case.kind, code=case.code,
+        case_class=case.case_class, due_at=case.due_at, limit_value=case.limit_value, clock=case.clock, duty="",
+        reason="designated: may not be refused" if designated else f"{action.action} by {refused_by}",
+        candidates=case.candidates, legal_basis="", law_overlap=False, street=case.street, grid=case.grid,
+        lon=case.lon, lat=case.lat, address=case.address, summary=case.summary,
+    )  # fmt: skip
+
+
+def linked_fact(located: LocatedReport, verdict: Verdict) -> ReportLinked:
+    """The link of a report to an open case."""
+    report = located.report
+    return ReportLinked(
+        fact_id=f"{report.report_id}:linked", at=report.received_at, recorded=report.origin.offset,
+        report_id=report.report_id, case_id=verdict.case_id, tile=located.place.tile,
+        case_tile=verdict.case_id.partition("-")[0], how=verdict.how,
+        distance_m=None if verdict.distance_m is None else round(verdict.distance_m, 3), gap_ms=verdict.gap_ms,
+        similarity=round(verdict.similarity, 4), score=round(verdict.score, 4), rule=verdict.rule,
+        reporter_key=report.reporter_key, channel=report.channel,
+    )  # fmt: skip
+
+
+def boundary_fact(located: LocatedReport, case: str, lead: str) -> BoundaryFlagged:
+    """The border finding of a case; ``lead`` is who answers meanwhile, so that no border case is nobody's."""
+    report, place = located.report, located.place
+    near = place.border_candidates
+    return BoundaryFlagged(
+        fact_id=f"{case}:boundary", at=report.received_at, recorded=report.origin.offset, report_id=report.report_id,
+        case_id=case, tile=place.tile, flags=place.border_flags, layers=tuple([c.layer for c in near]),
+        codes=tuple([c.code for c in near]), distances_m=tuple([round(c.distance_m, 2) for c in near]),
+        probabilities=tuple([round(c.probability, 4) for c in near]), lead=lead,
+    )  # fmt: skip
+
+
+def entry_of(located: LocatedReport, case: str, filing: Filing, route: Route) -> CaseEntry:
+    """The case as casework keeps it while it runs."""
+    report, about, place = located.report, located.classification, located.place
+    return CaseEntry(
+        case_id=case, tile=place.tile, family=about.family, standard=about.standard, kind=about.kind, code=about.code,
+        case_class=about.case_class, state=filing.state, filed_at=report.received_at, begun_at=report.begun_at,
+        lon=report.lon, lat=report.lat, error_m=report.error_m or 0.0, department=route.department,
+        first_department=route.department, hop=1, due_at=route.due_at, street=place.street, grid=place.grid,
+        signature=report.signature, address_key=report.address_key, reporter_key=report.reporter_key,
+        component_code=place.component_code or report.component_code, report_ids=(report.report_id,),
+        candidates=route.candidates[:4], neighbour_tiles=place.neighbour_tiles, limit_value=route.limit_value,
+        clock=route.clock, address=report.address[:SUMMARY_LENGTH], summary=(report.title or report.text)[:SUMMARY_LENGTH],
+    )  # fmt: skip

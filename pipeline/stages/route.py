@@ -1,0 +1,147 @@
+"""Who must act: dispatch (派遣) on two axes, owner and place, by the duty list.
+
+Components go to their registered owner first; incidents to whom the duty list names for the place. While the owner is
+unknown the street acts first. Nothing that needs the power to enforce goes to a unit without it; nothing goes back to
+the reporter's own unit without saying why; difficult cases go to coordination; a matter without a duty line goes to the
+city's fall-back and says so. Every other candidate is kept with the decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pipeline.domain.reference.model import Category, ClockKind, Department, Duty, Reference
+from pipeline.events.base import Millis, Value
+from pipeline.events.intake import LocatedReport
+
+STREET = "street-office"
+"""The duty list's name for "the street office of the place"."""
+TRIAGE = "manual-triage"
+"""Where people decide what no rule can."""
+
+
+class Route(Value, frozen=True, kw_only=True):
+    """The decision, its reason and the candidates that were considered, best first."""
+
+    department: str
+    assistants: tuple[str, ...] = ()
+    person: str = ""
+    team: str = ""
+    duty: str = ""
+    reason: str = ""
+    candidates: tuple[str, ...] = ()
+    legal_basis: str = ""
+    law_overlap: bool = False
+    due_at: Millis | None = None
+    limit_value: int = 0
+    clock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One unit that might act, with the reason it came up and the duty line behind it."""
+
+    department: str
+    reason: str
+    duty: Duty | None = None
+
+
+class Router:
+    """The duty list of a reference set, ready to be asked many times. Pure: the same question, the same answer."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        self.fallback = reference.city.fallback_department
+        self._streets = {row.area: row.id for row in reference.tables.departments if row.kind == "street" and row.area}
+        self._lines = lru_cache(maxsize=100_000)(reference.duties_for)
+        self._teams = lru_cache(maxsize=4096)(self._emergency_team)
+
+    def route(self, located: LocatedReport, limit_value: int, clock: str, at: Millis, *, urgent: bool) -> Route:
+        """Choose among the options in their order; the first that may act does."""
+        about, place = located.classification, located.place
+        category = self.reference.category(about.standard, about.kind, about.code)
+        options = self._options(located, category, at)
+        chosen, reason = self._first_allowed(options, category, located.report.reporter_unit)
+        lines = self._duties(category, place.areas, at)
+        assistants = self._assistants(chosen, lines, place.street, urgent=urgent)
+        return Route(
+            department=chosen.department,
+            assistants=assistants,
+            person=self._person(chosen.department, place.grid, place.community),
+            team=self._teams(about.family, place.street) if urgent else "",
+            duty=chosen.duty.id if chosen.duty else "",
+            reason=reason,
+            candidates=tuple(dict.fromkeys(option.department for option in options)),
+            legal_basis=chosen.duty.legal_basis if chosen.duty else "",
+            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and line.code == about.code}) > 1,
+            due_at=self.due(at, limit_value, clock),
+            limit_value=limit_value,
+            clock=clock,
+        )
+
+    def due(self, at: Millis, limit_value: int, clock: str) -> Millis | None:
+        """When handling is due; ``None`` (not assessable) when there is no limit."""
+        return self.reference.calendar.add(at, limit_value, ClockKind(clock)) if clock and limit_value else None
+
+    def _duties(self, category: Category | None, areas: tuple[str, ...], at: Millis) -> tuple[Duty, ...]:
+        return self._lines(category, areas, at - at % 86_400_000) if category is not None else ()
+
+    def _options(self, located: LocatedReport, category: Category | None, at: Millis) -> list[Option]:
+        place, about = located.place, located.classification
+        options: list[Option] = []
+        if about.case_class == "difficult":
+            options.append(Option(self.fallback, "difficult: coordination names a lead"))
+        for duty in self._duties(category, place.areas, at):
+            if duty.owner_first and place.component_owner:
+                options.append(Option(place.component_owner, "owner of the component", duty))
+            elif duty.owner_first and duty.unknown_owner:
+                options.append(Option(self._unit(duty.unknown_owner, place.street), "owner unknown: acts first", duty))
+            options.append(Option(self._unit(duty.lead, place.street), "duty list", duty))
+        if place.street in self._streets:
+            options.append(Option(self._streets[place.street], "territory"))
+        options.append(Option(self.fallback, "no duty line: the fall-back names a lead"))
+        return options
+
+    def _unit(self, department: str, street: str) -> str:
+        return self._streets.get(street, department) if department == STREET else department
+
+    def _first_allowed(
+        self, options: list[Option], category: Category | None, reporter_unit: str
+    ) -> tuple[Option, str]:
+        needs_power = category is not None and category.requires_enforcement
+        able = [option for option in options if not needs_power or self._has_power(option.department)]
+        others = [option for option in able if option.department != reporter_unit]
+        chosen = (others or able or options[-1:])[0]
+        if not others and able:
+            return chosen, f"{chosen.reason}; the reporter's own unit, no other may act"
+        if needs_power and chosen is not options[0]:
+            return chosen, f"{chosen.reason}; {options[0].department} may not enforce"
+        if others and able[0] is not chosen:
+            return chosen, f"{chosen.reason}; {able[0].department} is the reporter's own unit"
+        return chosen, chosen.reason
+
+    def _has_power(self, department: str) -> bool:
+        row: Department | None = self.reference.department(department)
+        return row is not None and (row.has_enforcement_power or row.kind == "centre")
+
+    def _assistants(self, chosen: Option, lines: tuple[Duty, ...], street: str, *, urgent: bool) -> tuple[str, ...]:
+        named = [self._unit(unit, street) for unit in (chosen.duty.assist if chosen.duty else ())]
+        if urgent:
+            named.append(self._unit(STREET, street))
+        return tuple(unit for unit in dict.fromkeys(named) if unit != chosen.department)
+
+    def _person(self, department: str, grid: str, community: str) -> str:
+        """The named person of the responsibility area, when it is this unit's own."""
+        for area in (grid, community):
+            for person in self.reference.persons_of(area):
+                if person.department == department:
+                    return person.id
+        return ""
+
+    def _emergency_team(self, family: str, street: str) -> str:
+        for team in self.reference.tables.teams:
+            fits = (not team.families or family in team.families) and (not team.areas or street in team.areas)
+            if team.roster == "7x24" and fits:
+                return team.id
+        return ""

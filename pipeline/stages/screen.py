@@ -1,0 +1,237 @@
+"""Screen a report: does it keep its contract, and what must not travel any further?
+
+Refused (quarantine, with field, value and remedy): times in the future or before 2000, not-a-number, impossible
+coordinates, over-size, missing identity. Mended with a flag: missing or meaningless place, swapped axes, control
+characters, blanks, coarse coordinates, a report that names itself. Personal data never leaves this stage: the reporter
+becomes a keyed pseudonym, the door a keyed address, and the texts are redacted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import isfinite
+
+import msgspec
+
+from pipeline.domain.geo.datum import Datum, to_wgs84
+from pipeline.domain.geo.places import decimals
+from pipeline.domain.ids import report_id
+from pipeline.domain.privacy import address_key, generalise_address, pseudonym, redact
+from pipeline.domain.text import blank_to_none, clean, order_numbers, signature
+from pipeline.errors import InvalidRecord, Reason
+from pipeline.events.base import Channel, Millis
+from pipeline.events.intake import ScreenedReport
+from pipeline.events.records import Arrival, Body, Evidence, Origin
+
+YEAR_2000: Millis = 946_684_800_000
+COARSE_DECIMALS = 3
+"""Coordinates with fewer decimals than this (about 110 m) are coarse; their error is at least that of the last digit."""
+DATUMS = {"WGS84": Datum.WGS84, "CGCS2000": Datum.CGCS2000, "GCJ02": Datum.GCJ02, "BD09": Datum.BD09}
+"""Datums of the contract; an unknown one is read as WGS-84 and flagged."""
+_pack = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPolicy:
+    """What screening needs to know of the city. ``key`` is the secret of the pseudonyms; it is not kept anywhere."""
+
+    key: bytes
+    bounding_box: tuple[float, float, float, float] = (-180.0, -90.0, 180.0, 90.0)
+    default_points: frozenset[tuple[float, float]] = frozenset({(0.0, 0.0)})
+    tolerance_ms: Millis = 5 * 60_000
+    max_lengths: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    default_error_m: Mapping[str, float] = field(default_factory=lambda: {"grid-worker": 10.0, "alarm": 1.0})
+    usual_error_m: float = 30.0
+
+
+def screen(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
+    """The report in its one shape, without personal data. Raises :class:`InvalidRecord`."""
+    body = arrival.body
+    assert body is not None
+    system, reference = _identity(body)
+    received_at = _times(body, arrival, policy)
+    _sizes(body, policy.max_lengths.get(arrival.schema, {}))
+    flags: list[str] = []
+    channel = _channel(arrival.schema, body)
+    title, text = _text(body, "title", flags), _text(body, "text", flags)
+    address = blank_to_none(body["address"]) or ""
+    lon, lat, error_m = _point(body, channel, policy, flags)
+    related = _related(body, reference, text, flags)
+    redacted = redact(text)
+    return ScreenedReport(
+        report_id=report_id(system, reference),
+        channel=channel,
+        source_system=system,
+        source_ref=reference,
+        source_family=body["source_family"],
+        origin=Origin(arrival.origin.topic, arrival.origin.partition, arrival.order),
+        content_hash=content_hash(body),
+        received_at=received_at,
+        occurred_at=body["occurred_at"],
+        found_at=body["found_at"],
+        sent_at=body["sent_at"],
+        lon=lon,
+        lat=lat,
+        error_m=error_m,
+        address=generalise_address(address) if address else "",
+        address_key=address_key(policy.key, address) if address else "",
+        area_code=blank_to_none(body["area_code"]) or body.get("grid_code", ""),
+        place_name=blank_to_none(body["place_name"]) or "",
+        title=redact(title).text if title else "",
+        text=redacted.text,
+        signature=signature(text or title),
+        category_standard=body["category_standard"],
+        category_kind=body["category_kind"],
+        category_code=blank_to_none(body["category_code"]) or "",
+        category_text=blank_to_none(body["category_text"]) or "",
+        appeal_type=body.get("appeal_type", ""),
+        subject_code=body.get("subject_code", ""),
+        reporter_key=_reporter(body, address, policy.key),
+        reporter_role=body["reporter_role"],
+        reporter_unit=body["reporter_unit"],
+        reporter_worker=body.get("worker_id", ""),
+        component_code=blank_to_none(body["component_code"]) or "",
+        device_id=body.get("device_id", ""),
+        evidence=_evidence(body),
+        photos=len(body["photos"]),
+        urgent=body["urgent"],
+        drill=body["drill"],
+        self_handled=body.get("self_handled", False),
+        vulnerable=body["vulnerable"],
+        related_refs=related,
+        campaign=body["campaign"],
+        flags=tuple(flags),
+    )
+
+
+def content_hash(body: Body) -> int:
+    """What a report says, without the times of its transport: the same id with another value is a conflict."""
+    said = [value for name, value in body.items() if name not in ("received_at", "sent_at", "extra")]
+    return int.from_bytes(blake2b(_pack(said), digest_size=7).digest(), "big")
+
+
+def _identity(body: Body) -> tuple[str, str]:
+    for name in ("source_system", "source_ref"):
+        if not body[name].strip():
+            raise InvalidRecord(
+                Reason.MISSING_FIELD, name, body[name], "give the system and its own number of the report"
+            )
+    return body["source_system"], body["source_ref"]
+
+
+def _times(body: Body, arrival: Arrival, policy: ScreenPolicy) -> Millis:
+    received: Millis = body["received_at"]
+    latest = arrival.appended_at + policy.tolerance_ms
+    _time("received_at", received, latest)
+    for name in ("occurred_at", "found_at", "sent_at"):
+        value = body[name]
+        if value is not None:
+            _time(name, value, received + policy.tolerance_ms)
+    return received
+
+
+def _time(name: str, value: Millis, latest: Millis) -> None:
+    if value < YEAR_2000:
+        raise InvalidRecord(Reason.ANCIENT_TIME, name, value, "times before 2000 are a fault of the sender's clock")
+    if value > latest:
+        raise InvalidRecord(
+            Reason.FUTURE_TIME, name, value, "the time lies after it was received: set the sender's clock"
+        )
+
+
+def _sizes(body: Body, limits: Mapping[str, int]) -> None:
+    for name, limit in limits.items():
+        value = body.get(name)
+        if value is not None and len(value) > limit:
+            raise InvalidRecord(Reason.OVERSIZE, name, f"{len(value)} long", f"at most {limit}")
+
+
+def _channel(schema: str, body: Body) -> str:
+    if schema == "GridWorkerReport":
+        return Channel.GRID_WORKER
+    if schema == "HotlineOrder":
+        return Channel.HOTLINE
+    return blank_to_none(body["channel"]) or "unknown"
+
+
+def _text(body: Body, name: str, flags: list[str]) -> str:
+    cleaned = clean(body[name])
+    if cleaned.had_control and "control_characters" not in flags:
+        flags.append("control_characters")
+    return blank_to_none(cleaned.text) or ""
+
+
+def _point(
+    body: Body, channel: str, policy: ScreenPolicy, flags: list[str]
+) -> tuple[float | None, float | None, float | None]:
+    lon, lat = body["lon"], body["lat"]
+    if lon is None or lat is None:
+        flags.append("no_coordinates")
+        return None, None, None
+    if not (isfinite(lon) and isfinite(lat)):
+        raise InvalidRecord(Reason.NOT_A_NUMBER, "lon, lat", (lon, lat), "leave the place out when it is not known")
+    lon, lat = _axes(lon, lat, policy.bounding_box, flags)
+    if (lon, lat) in policy.default_points or (lon == 0.0 and lat == 0.0):
+        flags.append("default_point")
+        return None, None, None
+    coarse = decimals(lon, lat)
+    datum = DATUMS.get(body["datum"])
+    if datum is None:
+        flags.append("unknown_datum")
+    elif datum is not Datum.WGS84:
+        lon, lat = to_wgs84(lon, lat, datum)
+    if not _inside(lon, lat, policy.bounding_box):
+        flags.append("outside_city")
+        return None, None, None
+    error = _error(body["error_m"], channel, policy)
+    if coarse < COARSE_DECIMALS:
+        flags.append("coarse_coordinates")
+        error = max(error, 111_000.0 / 10**coarse)
+    return lon, lat, error
+
+
+def _axes(lon: float, lat: float, box: tuple[float, float, float, float], flags: list[str]) -> tuple[float, float]:
+    """Swapped axes are mended when the swapped point lies in the city and the given one does not."""
+    if not _inside(lon, lat, box) and _inside(lat, lon, box):
+        flags.append("axes_swapped")
+        return lat, lon
+    if not (-180.0 <= lon <= 180.0 and -90.0 <= lat <= 90.0):
+        raise InvalidRecord(
+            Reason.IMPOSSIBLE_COORDINATES, "lon, lat", (lon, lat), "degrees: lon -180..180, lat -90..90"
+        )
+    return lon, lat
+
+
+def _inside(lon: float, lat: float, box: tuple[float, float, float, float]) -> bool:
+    return box[0] <= lon <= box[2] and box[1] <= lat <= box[3]
+
+
+def _error(stated: float | None, channel: str, policy: ScreenPolicy) -> float:
+    if stated is not None and isfinite(stated) and stated >= 0:
+        return stated
+    return policy.default_error_m.get(channel, policy.usual_error_m)
+
+
+def _related(body: Body, own: str, text: str, flags: list[str]) -> tuple[str, ...]:
+    named = [*body["related_refs"], *order_numbers(text)] if body["related_refs"] or text else []
+    if own in named:
+        flags.append("names_itself")
+    return tuple(dict.fromkeys(ref for ref in named if ref and ref != own))
+
+
+def _reporter(body: Body, address: str, key: bytes) -> str:
+    phone, person, name = body["reporter_phone"], body["reporter_id"], body["reporter_name"]
+    if phone or person or name:
+        return pseudonym(key, phone, person, name, address)
+    return ""
+
+
+def _evidence(body: Body) -> tuple[Evidence, ...]:
+    found: list[Evidence] = []
+    for item in body["evidence"]:
+        if not isfinite(item["value"]):
+            raise InvalidRecord(Reason.NOT_A_NUMBER, "evidence", item, "leave a value out when it was not measured")
+        found.append(Evidence(measure=item["measure"], value=item["value"], unit=item["unit"]))
+    return tuple(found)

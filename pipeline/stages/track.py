@@ -1,0 +1,144 @@
+"""Follow a case to its end: the state machine as data, by the lifecycle table of the reference set.
+
+An action that the table does not allow, or that breaks the separation of powers (who handles does not check or close,
+who dispatches does not handle), changes nothing and is answered by an ``ActionRefused`` fact. The first receiver stays
+accountable while a refusal is settled: a refused case goes to the next candidate, the third dispatch is a designation
+by the fall-back department, which may not be refused.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pipeline.domain.reference.model import Reference, Transition
+from pipeline.events.base import Fate, Logged, Millis
+from pipeline.events.casework import CaseAction, NeighbourNotice
+from pipeline.events.facts import ActionRefused, CaseMoved, Fact, FeedbackSent
+from pipeline.stage import Change, Outcome, Settlement
+from pipeline.stages.casebook import CaseBook, CaseEntry
+
+CHANNEL = "action"
+MAX_HOPS = 3
+KEEP_ACTIONS = 32
+
+
+def track(book: CaseBook, action: CaseAction, reference: Reference) -> Outcome:
+    """Apply one action to its case."""
+    case = book.case(action.case_id)
+    if case is None:
+        return _refused(action, "", "unknown case: it is not open here, check case_id")
+    if action.action_id in case.acted:
+        return Outcome(settled=(Settlement(CHANNEL, Fate.LOGGED, Logged.REDELIVERED),))
+    move = reference.transition(case.state, action.action)
+    fault = _fault(case, action, move)
+    if move is None or fault:
+        return _refused(action, case.state, fault)
+    return _moved(case, action, move, reference)
+
+
+def _fault(case: CaseEntry, action: CaseAction, move: Transition | None) -> str:
+    if move is None:
+        return f"{action.action!r} is not possible in state {case.state!r}"
+    if move.roles and action.actor_role not in move.roles:
+        return f"role {action.actor_role!r} may not {action.action!r}: only {', '.join(move.roles)}"
+    if move.reason_required and not (action.reason_code or action.reason):
+        return f"{action.action!r} needs a reason"
+    if move.reasons and action.reason_code and action.reason_code not in move.reasons:
+        return f"reason {action.reason_code!r} is not one of {', '.join(move.reasons)}"
+    if action.action in ("check_pass", "check_fail", "close") and case.handler and action.actor_person == case.handler:
+        return "who handled a case may not check or close it (separation of powers)"
+    if action.action in ("dispatch", "designate") and not action.to_department:
+        return f"{action.action!r} names no department: give to_department"
+    if action.action == "refuse" and case.hop >= MAX_HOPS:
+        return "the third dispatch is a designation and may not be refused"
+    return ""
+
+
+def _refused(action: CaseAction, state: str, reason: str) -> Outcome:
+    fact = ActionRefused(
+        fact_id=f"{action.action_id}:refused", at=action.at, recorded=action.origin.offset, action_id=action.action_id,
+        case_id=action.case_id, tile=action.tile, action=action.action, state=state, actor_role=action.actor_role,
+        actor_unit=action.actor_unit, reason=reason,
+    )  # fmt: skip
+    return Outcome(facts=(fact,), settled=(Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION_REFUSED),))
+
+
+def _moved(case: CaseEntry, action: CaseAction, move: Transition, reference: Reference) -> Outcome:
+    after = replace(
+        case, state=move.to_state,
+        handler=action.actor_person if action.action == "handle" else case.handler,
+        refused_by=(*case.refused_by, case.department) if action.action == "refuse" else case.refused_by,
+        acted=(*case.acted, action.action_id)[-KEEP_ACTIONS:],
+    )  # fmt: skip
+    facts: list[Fact] = [moved_fact(case, action, move.to_state)]
+    closing = reference.transition(after.state, "close")
+    if after.state == "pending_close" and closing is not None and "system" in closing.roles:
+        facts.append(system_move(after, action, "close", closing.to_state, hop=case.hop))
+        after = replace(after, state=closing.to_state)
+    return _ended(after, action, facts, reference)
+
+
+def _ended(case: CaseEntry, action: CaseAction, facts: list[Fact], reference: Reference) -> Outcome:
+    """A case that came to its end tells its reporters and its neighbour tiles."""
+    settled = (Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION),)
+    state = reference.state(case.state)
+    if state is None or not state.terminal:
+        return Outcome(tuple(facts), (), (Change("case", case.case_id, case),), settled)
+    after = replace(case, ended_at=action.at)
+    facts += feedback(after, action.action_id, action.at, action.origin.offset)
+    notices = farewell(after, action.at, action.origin.offset)
+    return Outcome(tuple(facts), notices, (Change("case", case.case_id, after),), settled)
+
+
+def system_move(case: CaseEntry, action: CaseAction, verb: str, to_state: str, *, hop: int) -> CaseMoved:
+    """What the system does by itself after an action of a person: pass a refused case on, close a checked one."""
+    return CaseMoved(
+        fact_id=f"{case.case_id}:{action.action_id}:{verb}", at=action.at, recorded=action.origin.offset,
+        case_id=case.case_id, tile=case.tile, action=verb, from_state=case.state, to_state=to_state, actor_role="system",
+        actor_unit="", actor_person="", post="", department=case.department, reason_code="", reason="", hop=hop,
+        due_at=case.due_at,
+    )  # fmt: skip
+
+
+def moved_fact(case: CaseEntry, action: CaseAction, to_state: str) -> CaseMoved:
+    """The fact of a move; ``department`` is who was responsible when it happened."""
+    return CaseMoved(
+        fact_id=f"{case.case_id}:{action.action_id}", at=action.at, recorded=action.origin.offset, case_id=case.case_id,
+        tile=case.tile, action=action.action, from_state=case.state, to_state=to_state, actor_role=action.actor_role,
+        actor_unit=action.actor_unit, actor_person=action.actor_person, post=action.post, department=case.department,
+        reason_code=action.reason_code, reason=action.reason, hop=case.hop, due_at=case.due_at,
+    )  # fmt: skip
+
+
+def feedback(case: CaseEntry, cause: str, at: Millis, recorded: int) -> list[Fact]:
+    """One feedback (反馈) for every report of the case, merged ones included."""
+    return [
+        FeedbackSent(
+            fact_id=f"{case.case_id}:feedback:{report}:{cause}",
+            at=at,
+            recorded=recorded,
+            case_id=case.case_id,
+            tile=case.tile,
+            report_id=report,
+            state=case.state,
+            department=case.department,
+            message=case.state,
+        )  # fmt: skip
+        for report in case.report_ids
+    ]
+
+
+def farewell(case: CaseEntry, at: Millis, recorded: int) -> tuple[NeighbourNotice, ...]:
+    """Tell the neighbour tiles that the case has ended."""
+    return tuple(notice(case, tile, at, recorded) for tile in case.neighbour_tiles)
+
+
+def notice(case: CaseEntry, tile: str, at: Millis, recorded: int) -> NeighbourNotice:
+    """What a neighbour tile keeps of a case as its ghost."""
+    return NeighbourNotice(
+        tile=tile, case_id=case.case_id, report_id=case.report_ids[0], family=case.family, standard=case.standard,
+        kind=case.kind, code=case.code, case_class=case.case_class, lon=case.lon or 0.0, lat=case.lat or 0.0,
+        error_m=case.error_m, filed_at=case.filed_at, begun_at=case.begun_at, signature=case.signature,
+        address_key=case.address_key, component_code=case.component_code, reporter_key=case.reporter_key,
+        open=case.open, at=at, recorded=recorded,
+    )  # fmt: skip

@@ -1,0 +1,365 @@
+"""Mapping files: how records of another shape become records of a schema. A new channel is a file and no code.
+
+A mapping names a schema and, for each of its fields, where the value comes from::
+
+    name: street-app
+    description: What sends it.
+    schema: Report
+    blank: ["无"]                  # further words for "not known", besides '', '-' and null
+    fields:
+      title: subject               # a path: names and list places parted by dots
+      channel: {value: street-app} # a constant
+      source_ref: {from: [order.no, id]}               # the first that is not blank
+      text: {from: [subject, detail], join: "；"}      # all that are not blank
+      received_at: {from: created, zone: Asia/Shanghai, format: "%Y/%m/%d %H:%M"}
+      appeal_type: {from: kind, lookup: {投诉: complaint}, default: unknown}
+      related_refs: {from: refs, split: ","}
+      evidence: {measurements: [{measure: depth, from: water_cm, unit: cm}]}
+    keep: [status]                 # paths that go to ``extra`` by their last name; or ``rest`` for every unused one
+
+``format`` is ``iso`` (the default), ``epoch_s``, ``epoch_ms`` or a pattern of ``strptime``, or a list of those. A time
+without a zone, in the record or the mapping, is refused. A word that a lookup does not know takes the default, else is
+kept by its name (an enum field then takes its own default). Pure after loading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Fields
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from pipeline.errors import ConfigFaults, Fault, InvalidRecord, Reason
+from pipeline.events.records import Body
+from schemas.catalogue import FOLDER, catalogue, newest
+from schemas.text import BLANK, ZONED, as_text, body_from_text, is_time, shape_of
+
+__all__ = ["Mapping", "body_from_text", "load_all"]
+
+Pick = Callable[[Any], Any]
+"""Takes a source record, gives the value of one field; ``None`` when it is not known."""
+
+_TOP = {"name", "description", "schema", "blank", "fields", "keep"}
+_SPEC = {"from", "value", "default", "join", "zone", "format", "lookup", "split", "measurements"}
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One loaded mapping file."""
+
+    name: str
+    description: str
+    schema: str
+    picks: dict[str, Pick]
+    sources: dict[str, str]
+    """Field to the paths it is read from, for messages."""
+    keep: tuple[tuple[str, Pick], ...]
+    keep_rest: bool
+    used: frozenset[str]
+    """Names at the top of a record that some field reads."""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Mapping:
+        """The mapping of a file, or a shipped one by its name. Raises :class:`ConfigFaults` with every fault in it."""
+        file = Path(path) if Path(path).suffix in (".yaml", ".yml") else FOLDER / "mappings" / f"{path}.yaml"
+        if not file.is_file():
+            known = ", ".join(sorted(p.stem for p in (FOLDER / "mappings").glob("*.yaml")))
+            raise ConfigFaults([Fault("mapping", "path", str(path), f"name a mapping file, or one of {known}")])
+        return cls.parse(file.name, yaml.safe_load(file.read_text("utf-8")))
+
+    @classmethod
+    def parse(cls, where: str, text: Any) -> Mapping:
+        """The mapping of a parsed file. Raises :class:`ConfigFaults` with every fault in it."""
+        faults = list(_faults(where, text))
+        if faults:
+            raise ConfigFaults(faults)
+        blank = BLANK | set(text.get("blank", ()))
+        specs = {field: _normal(spec) for field, spec in text["fields"].items()}
+        keep = text.get("keep", [])
+        kept = [] if keep == "rest" else keep
+        return cls(
+            name=text["name"],
+            description=text.get("description", ""),
+            schema=text["schema"],
+            picks={field: _pick(text["schema"], field, spec, blank) for field, spec in specs.items()},
+            sources={field: ", ".join(_paths(spec)) for field, spec in specs.items() if _paths(spec)},
+            keep=tuple((path.rpartition(".")[2], _path(path, blank)) for path in kept),
+            keep_rest=keep == "rest",
+            used=frozenset(path.partition(".")[0] for spec in specs.values() for path in _paths(spec)),
+        )
+
+    def apply(self, record: Fields[str, Any]) -> tuple[str, Body]:
+        """Schema name and body of one source record.
+
+        Raises :class:`InvalidRecord`; its field names the source's own path and ours.
+        """
+        try:
+            found = {field: value for field, pick in self.picks.items() if (value := pick(record)) is not None}
+            if self.keep or self.keep_rest:
+                found["extra"] = found.get("extra", {}) | self._kept(record)
+            return self.schema, body_from_text(self.schema, found)
+        except InvalidRecord as fault:
+            if source := self.sources.get(fault.field.partition(".")[0]):
+                raise _in_words_of_the_source(fault, source) from None
+            raise
+
+    def _kept(self, record: Fields[str, Any]) -> dict[str, str]:
+        if self.keep_rest:
+            return {str(k): as_text(v) for k, v in record.items() if k not in self.used and v not in (None, "")}
+        return {name: as_text(value) for name, pick in self.keep if (value := pick(record)) is not None}
+
+
+@cache
+def load_all() -> dict[str, Mapping]:
+    """All shipped mappings by name. Raises :class:`ConfigFaults` with the faults of all files."""
+    found, faults = {}, []
+    for path in sorted((FOLDER / "mappings").glob("*.yaml")):
+        try:
+            found[path.stem] = Mapping.load(path)
+        except ConfigFaults as bad:
+            faults.extend(bad.faults)
+    if faults:
+        raise ConfigFaults(faults)
+    return found
+
+
+def _in_words_of_the_source(fault: InvalidRecord, source: str) -> InvalidRecord:
+    told = InvalidRecord(fault.reason, f"{source} ({fault.field})", None, fault.remedy)
+    told.value = fault.value
+    told.args = (f"{told.reason.value}: {told.field} = {told.value}: {told.remedy}",)
+    return told
+
+
+# -- picks --------------------------------------------------------------------------------------------------------
+
+
+def _normal(spec: Any) -> dict[str, Any]:
+    return {"from": spec} if isinstance(spec, str) else spec
+
+
+def _paths(spec: dict[str, Any]) -> list[str]:
+    """The source paths a field is read from."""
+    if "measurements" in spec:
+        return [one["from"] for one in spec["measurements"]]
+    paths = spec.get("from", [])
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
+def _pick(schema: str, field: str, spec: dict[str, Any], blank: frozenset[str]) -> Pick:
+    if "value" in spec:
+        constant = spec["value"]
+        return lambda record: constant
+    if "measurements" in spec:
+        return _measurements(spec["measurements"], blank)
+    picks = [_path(path, blank) for path in _paths(spec)]
+    pick = picks[0] if len(picks) == 1 else _joined(picks, spec["join"]) if "join" in spec else _first(picks)
+    if "lookup" in spec:
+        pick = _looked_up(pick, {str(k): v for k, v in spec["lookup"].items()}, spec.get("default"))
+    if is_time(schema, field):
+        pick = _timed(pick, field, spec.get("zone"), spec.get("format", "iso"))
+    if "split" in spec:
+        pick = _split(pick, spec["split"])
+    return pick if "default" not in spec else _or_default(pick, spec["default"])
+
+
+def _path(path: str, blank: frozenset[str]) -> Pick:
+    """The value at a path, or ``None`` when any step of it is missing or the value is blank."""
+    if "." not in path:
+
+        def direct(record: Any) -> Any:
+            value = record.get(path)
+            return None if type(value) is str and value.strip() in blank else value
+
+        return direct
+    steps = path.split(".")
+
+    def walk(record: Any) -> Any:
+        value = record
+        for step in steps:
+            value = _step(value, step)
+        return None if type(value) is str and value.strip() in blank else value
+
+    return walk
+
+
+def _step(value: Any, step: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+        return value[int(step)]
+    return None
+
+
+def _first(picks: list[Pick]) -> Pick:
+    return lambda record: next((value for pick in picks if (value := pick(record)) is not None), None)
+
+
+def _joined(picks: list[Pick], separator: str) -> Pick:
+    def join(record: Any) -> str | None:
+        parts = [as_text(value) for pick in picks if (value := pick(record)) is not None]
+        return separator.join(dict.fromkeys(parts)) if parts else None
+
+    return join
+
+
+def _looked_up(pick: Pick, table: dict[str, Any], default: Any) -> Pick:
+    def look_up(record: Any) -> Any:
+        value = pick(record)
+        if value is None:
+            return None
+        word = value.strip() if isinstance(value, str) else as_text(value)
+        return table.get(word, value if default is None else default)
+
+    return look_up
+
+
+def _split(pick: Pick, separator: str) -> Pick:
+    def split(record: Any) -> Any:
+        value = pick(record)
+        return [part.strip() for part in value.split(separator) if part.strip()] if isinstance(value, str) else value
+
+    return split
+
+
+def _or_default(pick: Pick, default: Any) -> Pick:
+    def choose(record: Any) -> Any:
+        value = pick(record)
+        return default if value is None else value
+
+    return choose
+
+
+def _measurements(specs: list[dict[str, str]], blank: frozenset[str]) -> Pick:
+    picks = [(one["measure"], one.get("unit", ""), _path(one["from"], blank)) for one in specs]
+
+    def measure(record: Any) -> list[dict[str, Any]] | None:
+        found = [{"measure": m, "value": v, "unit": u} for m, u, pick in picks if (v := pick(record)) is not None]
+        return found or None
+
+    return measure
+
+
+def _timed(pick: Pick, field: str, zone: str | None, formats: str | list[str]) -> Pick:
+    readers = [_READ_TIME.get(one, _by_pattern(one)) for one in ([formats] if isinstance(formats, str) else formats)]
+    local = ZoneInfo(zone) if zone else None
+
+    def to_millis(record: Any) -> int | None:
+        value = pick(record)
+        if value is None:
+            return None
+        for read in readers:
+            try:
+                found = read(value)
+            except (ValueError, TypeError, OverflowError):
+                continue
+            return found if isinstance(found, int) else _absolute(found, local, field, value)
+        raise InvalidRecord(Reason.WRONG_TYPE, field, value, f"write the time as {formats}")
+
+    return to_millis
+
+
+def _absolute(moment: datetime, local: ZoneInfo | None, field: str, value: object) -> int:
+    if moment.tzinfo is None:
+        if local is None:
+            raise InvalidRecord(Reason.NAIVE_TIME, field, value, f"{ZONED}, or state its zone in the mapping")
+        moment = moment.replace(tzinfo=local)
+    return int(moment.timestamp() // 1 * 1000) + moment.microsecond // 1000
+
+
+def _by_pattern(pattern: str) -> Callable[[Any], datetime | int]:
+    return lambda value: datetime.strptime(value.strip(), pattern)  # noqa: DTZ007 - the zone is added or refused after
+
+
+_READ_TIME: dict[str, Callable[[Any], datetime | int]] = {
+    "iso": lambda value: datetime.fromisoformat(value.strip() if isinstance(value, str) else value),
+    "epoch_s": lambda value: int(float(value) * 1000),
+    "epoch_ms": lambda value: int(float(value)),
+}
+
+
+# -- faults -------------------------------------------------------------------------------------------------------
+
+
+def _faults(where: str, text: Any) -> Iterator[Fault]:
+    """Everything wrong with a mapping file."""
+    if not isinstance(text, dict) or not isinstance(text.get("fields"), dict):
+        yield Fault(where, "fields", str(text)[:40], "write name, schema and fields")
+        return
+    for key in sorted(text.keys() - _TOP):
+        yield Fault(where, str(key), str(text[key])[:40], f"use only {', '.join(sorted(_TOP))}")
+    if not text.get("name"):
+        yield Fault(where, "name", "", "name the mapping")
+    keep = text.get("keep", [])
+    if keep != "rest" and not (isinstance(keep, list) and all(isinstance(path, str) for path in keep)):
+        yield Fault(where, "keep", str(keep), "write 'rest' or a list of paths")
+    schema = text.get("schema")
+    if schema not in catalogue():
+        yield Fault(where, "schema", str(schema), "name a schema of schemas/avro")
+        return
+    known = {f["name"]: f for f in newest(schema).fields}
+    for field, spec in text["fields"].items():
+        if field not in known:
+            yield Fault(where, field, str(spec)[:40], f"{schema} has no such field; put it under keep")
+        else:
+            yield from _field_faults(where, schema, known[field], _normal(spec))
+    for name, field in known.items():
+        if "default" not in field and name not in text["fields"]:
+            yield Fault(where, name, "", f"say where this field of {schema} comes from; it has no default")
+
+
+def _field_faults(where: str, schema: str, field: dict[str, Any], spec: Any) -> Iterator[Fault]:
+    name = field["name"]
+    if not isinstance(spec, dict) or not spec.keys() <= _SPEC:
+        yield Fault(where, name, str(spec)[:60], f"write a path, or use only {', '.join(sorted(_SPEC))}")
+        return
+    if sum(key in spec for key in ("from", "value", "measurements")) != 1:
+        yield Fault(where, name, str(spec)[:60], "write exactly one of from, value, measurements")
+    if ("zone" in spec or "format" in spec) and not is_time(schema, name):
+        yield Fault(where, name, str(spec)[:60], "zone and format belong to fields that are times")
+    if "measurements" in spec:
+        yield from _measurement_faults(where, name, spec["measurements"])
+    elif not all(isinstance(path, str) and path for path in _paths(spec)):
+        yield Fault(where, name, str(spec.get("from")), "write a path or a list of paths")
+    if "zone" in spec:
+        yield from _zone_faults(where, name, spec["zone"])
+    for value in _constants(spec):
+        yield from _constant_faults(where, schema, field, value)
+
+
+def _measurement_faults(where: str, name: str, specs: Any) -> Iterator[Fault]:
+    if name != "evidence":
+        yield Fault(where, name, "measurements", "measurements belong to evidence")
+    for one in specs if isinstance(specs, list) else [specs]:
+        if not isinstance(one, dict) or not {"measure", "from"} <= one.keys() <= {"measure", "from", "unit"}:
+            yield Fault(where, name, str(one)[:60], "write measure, from and unit")
+
+
+def _zone_faults(where: str, name: str, zone: Any) -> Iterator[Fault]:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        yield Fault(where, name, str(zone), "name a time zone, for example Asia/Shanghai")
+
+
+def _constants(spec: dict[str, Any]) -> list[Any]:
+    lookup = spec.get("lookup", {})
+    looked_up = list(lookup.values()) if isinstance(lookup, dict) else [lookup]
+    return [*looked_up, *(spec[key] for key in ("value", "default") if key in spec)]
+
+
+def _constant_faults(where: str, schema: str, field: dict[str, Any], value: Any) -> Iterator[Fault]:
+    name, kind = field["name"], field["type"]
+    symbols = kind["symbols"] if isinstance(kind, dict) and kind["type"] == "enum" else None
+    if symbols is not None and value not in symbols:
+        yield Fault(where, name, str(value), "use one of " + ", ".join(symbols))
+        return
+    try:
+        shape_of(schema).converters[name](value)
+    except InvalidRecord as fault:
+        yield Fault(where, name, str(value), fault.remedy)
