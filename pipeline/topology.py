@@ -15,7 +15,8 @@ from pipeline.domain.reference.model import Reference
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.stages.casework import Casework, policy_of
 from pipeline.stages.classify import Classifier
-from pipeline.stages.detect import Detect, DetectPolicy
+from pipeline.domain.probes import DetectPolicy
+from pipeline.stages.detect import Detect
 from pipeline.stages.intake import Intake
 from pipeline.stages.locate import Locator
 from pipeline.stages.screen import ScreenPolicy

@@ -1,7 +1,7 @@
 """Records written as text (JSON, CSV) whose fields are named as in a schema: text in, body out.
 
-Times are ISO 8601 with a zone, or milliseconds since the epoch; a time without a zone is refused, never guessed. Numbers
-and booleans may be text; blank and ``-`` mean "not known". Arrays and maps are JSON, or items parted by ``;``. Fields
+Times are ISO 8601 with a zone, or milliseconds since the epoch; a time without a zone is refused, never guessed.
+Numbers and booleans may be text; blank and ``-`` mean "not known". Arrays and maps are JSON, or items parted by ``;``. Fields
 that a schema does not know go to ``extra`` where the schema has it and are dropped otherwise, as Avro does. A schema is
 compiled once to one converter for each field. Pure.
 """
@@ -81,7 +81,9 @@ def shape_of(schema_name: str) -> Shape:
     defaults = {f["name"]: f.get("default", MISSING) for f in fields}
     return Shape(
         plain=frozenset(f["name"] for f in fields if f["type"] == "string" and "default" in f),
-        converters={f["name"]: _required(f, converter(f["type"], f["name"], is_time(schema_name, f["name"]))) for f in fields},
+        converters={
+            f["name"]: _required(f, converter(f["type"], f["name"], is_time(schema_name, f["name"]))) for f in fields
+        },
         defaults=defaults,
         fresh=tuple((name, type(value)) for name, value in defaults.items() if isinstance(value, (list, dict))),
         required=tuple(name for name, value in defaults.items() if value is MISSING),
@@ -111,8 +113,14 @@ def converter(kind: Any, field: str, is_time: bool = False) -> Convert:
     if is_time:
         return _time(field)
     if isinstance(kind, str):
-        return {"string": _string, "double": _double, "boolean": _boolean}[kind](field) if kind not in LIMITS else _integer(field, LIMITS[kind])
-    build: Callable[[dict[str, Any], str], Convert] = {"enum": _enum, "array": _array, "map": _map, "record": _record}[kind["type"]]
+        return (
+            {"string": _string, "double": _double, "boolean": _boolean}[kind](field)
+            if kind not in LIMITS
+            else _integer(field, LIMITS[kind])
+        )
+    build: Callable[[dict[str, Any], str], Convert] = {"enum": _enum, "array": _array, "map": _map, "record": _record}[
+        kind["type"]
+    ]
     return build(kind, field)
 
 
@@ -135,10 +143,12 @@ def _time(field: str) -> Convert:
     def convert(value: Any) -> int | None:
         if type(value) is int:
             return _within(field, value, 63)
-        if value is None or value in BLANK:
+        if value is None:
             return None
         if type(value) is not str:
             raise _wrong(field, value, "a time as text with its zone, or milliseconds since the epoch")
+        if value.strip() in BLANK:
+            return None
         if value.isascii() and value.isdigit() and len(value) in (12, 13):
             return _within(field, int(value), 63)
         return millis(value.strip(), field)
@@ -326,6 +336,7 @@ def _pair_samples(body: dict[str, Any]) -> None:
     if offsets is MISSING or values is MISSING or None not in values:
         return
     if len(offsets) != len(values):
-        raise _wrong("values", values, f"one value for each of the {len(offsets)} offsets")
+        wanted = f"one value for each of the {len(offsets)} offsets"
+        raise _wrong("values", values, wanted)
     body["offsets_ms"] = [offset for offset, value in zip(offsets, values, strict=True) if value is not None]
     body["values"] = [value for value in values if value is not None]

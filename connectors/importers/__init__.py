@@ -28,11 +28,19 @@ def import_set(name: str, path: Path, out: Path, progress: Report = _silent) -> 
     """Import the set of ``name`` from ``path`` into ``out`` (``inputs/``, ``city/``, ``truth/``).
 
     Raises ``ConfigFaults`` for a name, folder, table or column that is not there. What an earlier import left in
-    ``out`` is overwritten file by file.
+    ``out`` is removed first.
     """
     if name not in IMPORTERS:
         raise ConfigFaults([Fault("import", "name", name, f"name one of {', '.join(IMPORTERS)}")])
+    _clear(out)
     return IMPORTERS[name](Job(name, path, out, progress))
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier import wrote, and nothing else: a layer left over would be read as part of the city."""
+    for pattern in ("inputs/*.avro", "city/*.csv", "city/city.toml", "city/layers/*.geojson", "truth/*.csv"):
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 __all__ = ["IMPORTERS", "ImportSummary", "Importer", "Job", "Progress", "Report", "import_set"]

@@ -55,15 +55,22 @@ class Job:
 
     def tables(self, pattern: str) -> list[Path]:
         """Files of the set, packed or not, sorted by name. A set without any is a fault of the caller."""
-        found = sorted({*self.path.glob(pattern), *self.path.glob(f"{pattern}.gz")}) if self.path.is_dir() else []
+        found = self._found(pattern)
         if not found:
             raise ConfigFaults([Fault(self.name, "path", str(self.path), f"name a folder that holds {pattern}[.gz]")])
         self._total += sum(path.stat().st_size for path in found)
         return found
 
+    def has(self, pattern: str) -> bool:
+        """Whether there are such files."""
+        return bool(self._found(pattern))
+
     def optional(self, pattern: str) -> list[Path]:
-        """Files that may be missing."""
-        return sorted({*self.path.glob(pattern), *self.path.glob(f"{pattern}.gz")})
+        """The same for files that may be missing."""
+        return self.tables(pattern) if self.has(pattern) else []
+
+    def _found(self, pattern: str) -> list[Path]:
+        return sorted({*self.path.glob(pattern), *self.path.glob(f"{pattern}.gz")}) if self.path.is_dir() else []
 
     def rows(self, path: Path, *required: str) -> Iterator[Row]:
         """Rows of a table; a row that cannot be read is counted as skipped. Raises when a column is not there."""

@@ -45,7 +45,7 @@ def import_set(job: Job) -> ImportSummary:
         for name, series in _series(job, path).items():
             stations[name] = _station(name)
             for metric, samples in series.items():
-                bodies += daily_records(NAME, stations[name].id, metric, UNIT, sorted(samples), ZONE)
+                bodies += daily_records(NAME, stations[name].id, metric, UNIT, samples, ZONE)
     bodies.sort(key=lambda body: (body["received_at"], body["source_ref"]))
     records = write_inputs(job.out, "readings.avro", "SensorReadings", bodies)
     folder = job.out / "city"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 from connectors.importers.base import ImportSummary, Job, Row
 from connectors.importers.categories import OwnCategory, code_of, write_categories
 from connectors.importers.duties import DutyCount, write_duties
+from connectors.importers.limits import write_limits
 from connectors.importers.numbers import references, repeats
 from connectors.importers.output import cut, filled, write_inputs
 from connectors.importers.overlay import OVERLAY_NOTE, Cell, slug, write_city, write_table
@@ -142,7 +144,8 @@ def recorded_areas(text: str) -> dict[str, str]:
 
 def category_text(row: Row) -> str:
     """The source's own wording: both levels where there are two."""
-    return cut(" / ".join(part.strip() for part in (row["category_1"], row.get("category_2", "")) if part.strip()), 256)
+    parts = (row["category_1"].strip(), row.get("category_2", "").strip())
+    return cut(" / ".join(dict.fromkeys(part for part in parts if part)), 256)
 
 
 def _write_overlay(job: Job, city: CaseSet, rows: Sequence[Row], points: Sequence[tuple[float, float]]) -> None:
@@ -152,13 +155,26 @@ def _write_overlay(job: Job, city: CaseSet, rows: Sequence[Row], points: Sequenc
     _write_areas(job, city, rows)
     texts = sorted({text for row in rows if (text := category_text(row))})
     own = [OwnCategory(code_of(text), text, slug(text.partition(" / ")[0], 24)) for text in texts]
-    write_categories(folder, city.name, city.name, _unique_codes(own), "english")
+    own = _unique_codes(own)
+    write_categories(folder, city.name, city.name, own, "english")
+    write_limits(folder, city.name, {category.code: category.text for category in own}, _allowed(city, rows))
     count, names = DutyCount(), set[str]()
     for row in rows:
         if (department := row.get("department", "").strip()) and (text := category_text(row)):
             names.add(department)
             count.add(code_of(text), _department_id(city, department))
-    write_duties(folder, city.name, count, [_department(city, name) for name in sorted(names)])
+    departments = [_department(city, name) for name in sorted(names)]
+    write_duties(folder, city.name, count, [category.code for category in own], departments)
+
+
+def _allowed(city: CaseSet, rows: Iterable[Row]) -> dict[str, list[int]]:
+    """Milliseconds that the city allowed itself, by category: due less opened."""
+    zone, found = ZoneInfo(city.zone), defaultdict[str, list[int]](list)
+    for row in rows:
+        opened, due = millis(row["opened_at"], zone), millis(row.get("due_at", ""), zone)
+        if opened is not None and due is not None and due > opened:
+            found[code_of(category_text(row))].append(due - opened)
+    return found
 
 
 def _unique_codes(own: Sequence[OwnCategory]) -> list[OwnCategory]:

@@ -54,7 +54,7 @@ def read_name(text: str, language: str) -> Reading:
 
 def read_parts(text: str, language: str) -> Reading:
     """The same for ``big / main / small`` names: the narrowest part that a rule knows decides."""
-    for part in reversed(text.split("/")):
+    for part in reversed(text.split(" / ")):
         found = read_name(part, language)
         if found != Reading():
             return found

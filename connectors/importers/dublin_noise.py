@@ -1,4 +1,4 @@
-"""Dublin: hourly LAeq of the city's sound stations, tab-separated, one station a file (``datetime``, ``laeq_<name><no>``).
+"""Dublin: hourly LAeq of the city's sound stations, tab-separated, a station a file (``datetime``, ``laeq_<name>``).
 
 A repeated hour when summer time ends is the second of the two; hours that are missing stay missing.
 """
@@ -51,7 +51,7 @@ def import_set(job: Job) -> ImportSummary:
         name, samples = _samples(job, path)
         station = _station(name)
         stations.append(station)
-        bodies += daily_records(NAME, station.id, METRIC, UNIT, sorted(samples), ZONE)
+        bodies += daily_records(NAME, station.id, METRIC, UNIT, samples, ZONE)
     bodies.sort(key=lambda body: (body["received_at"], body["source_ref"]))
     records = write_inputs(job.out, "readings.avro", "SensorReadings", bodies)
     folder = job.out / "city"
@@ -62,7 +62,7 @@ def import_set(job: Job) -> ImportSummary:
 
 
 def _files(job: Job) -> list[Path]:
-    return job.tables("*.csv") if job.optional("*.csv") else job.tables("*.tsv")
+    return job.tables("*.csv") if job.has("*.csv") else job.tables("*.tsv")
 
 
 def _samples(job: Job, path: Path) -> tuple[str, list[Sample]]:

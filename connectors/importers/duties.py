@@ -13,6 +13,8 @@ from connectors.importers.categories import KIND
 from connectors.importers.overlay import OVERLAY_NOTE, Cell, write_table
 
 NOTE = "The set's own department column by majority: not for measuring how well routing finds the department."
+NOBODY = "grid-centre"
+"""The department of the national set that takes what nobody else takes."""
 BASIS = "department column of the set, by majority"
 
 
@@ -29,12 +31,11 @@ class DutyCount:
         if area:
             self._by_place[code, area][department] += 1
 
-    def leads(self) -> set[str]:
-        """All departments that lead a line."""
-        return {str(row["lead"]) for row in self.rows("")}
+    def rows(self, standard: str, codes: Iterable[str]) -> list[dict[str, Cell]]:
+        """Duty lines for the categories ``codes``: where an area differs from the rest, then by category.
 
-    def rows(self, standard: str) -> list[dict[str, Cell]]:
-        """Duty lines: where an area differs from the rest, then by category, then whoever has most of all."""
+        A category that was given to nobody falls to whoever has most of all, or to the grid centre.
+        """
         general = {code: first(counts) for code, counts in self._by_code.items()}
         lines = [
             _line(standard, code, lead, 20, area)
@@ -42,8 +43,9 @@ class DutyCount:
             if (lead := first(counts)) != general[code]
         ]
         lines += [_line(standard, code, lead, 30) for code, lead in sorted(general.items())]
-        if total := sum(self._by_code.values(), Counter[str]()):
-            lines.append(_line(standard, "*", first(total), 90))
+        if set(codes) - general.keys():
+            total = sum(self._by_code.values(), Counter[str]())
+            lines.append(_line(standard, "*", first(total) if total else NOBODY, 900))
         return lines
 
 
@@ -67,9 +69,11 @@ def _line(standard: str, code: str, lead: str, priority: int, area: str = "") ->
     }
 
 
-def write_duties(folder: Path, standard: str, count: DutyCount, departments: Iterable[dict[str, Cell]]) -> None:
+def write_duties(
+    folder: Path, standard: str, count: DutyCount, codes: Iterable[str], departments: Iterable[dict[str, Cell]]
+) -> None:
     """``departments.csv`` (those that lead a line) and ``duties.csv``."""
-    rows = count.rows(standard)
+    rows = count.rows(standard, codes)
     leads = {row["lead"] for row in rows}
     kept = sorted((row for row in departments if row["id"] in leads), key=lambda row: str(row["id"]))
     write_table(folder / "departments.csv", kept, [OVERLAY_NOTE])

@@ -1,5 +1,6 @@
-"""Shenzhen Pingshan 2018: a district's cases with street, community, type tree and handling unit; no text, no coordinates.
+"""Shenzhen Pingshan 2018: a district's cases with street, community, type tree and handling unit.
 
+There is no text and there are no coordinates: places are known by the set's own numbers of streets and communities.
 Units were renamed during the year and keep their number, so a unit is known by its number and called by its last name.
 ``-`` is this set's null and stays in the records.
 """
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from connectors.importers.base import ImportSummary, Job, Row
 from connectors.importers.categories import OwnCategory, code_of, write_categories
 from connectors.importers.duties import DutyCount, first, write_duties
+from connectors.importers.limits import write_limits
 from connectors.importers.numbers import references
 from connectors.importers.output import filled, write_inputs
 from connectors.importers.overlay import OVERLAY_NOTE, Cell, slug, write_city, write_table
@@ -156,21 +158,21 @@ def _code(row: Row) -> str:
 
 def _write_overlay(job: Job, rows: Sequence[Row]) -> None:
     folder = job.out / "city"
-    write_city(
-        folder, name="深圳市坪山区", time_zone="Asia/Shanghai", datum="CGCS2000", box=(114.25, 22.55, 114.55, 22.85)
-    )
+    box = (114.25, 22.55, 114.55, 22.85)
+    write_city(folder, name="深圳市坪山区", time_zone="Asia/Shanghai", datum="CGCS2000", box=box)
     write_table(folder / "areas.csv", _areas(rows), [OVERLAY_NOTE])
     own = {text: OwnCategory(_code(row), text, row["EVENT_TYPE_ID"]) for row in rows if (text := category_text(row))}
     write_categories(folder, NAME, NAME, _told_apart(own.values()), "chinese")
     count, names = DutyCount(), dict[str, str]()
     codes = {category.text: category.code for category in _told_apart(own.values())}
+    write_limits(folder, NAME, {code: text for text, code in codes.items()}, {})
     for row in sorted(rows, key=lambda row: row["CREATE_TIME"]):
         unit = row["DISPOSE_UNIT_ID"].strip()
         if unit in NULLS or row["DISPOSE_UNIT_NAME"] in NULLS or not category_text(row):
             continue
         names[_unit(unit)] = row["DISPOSE_UNIT_NAME"]
         count.add(codes[category_text(row)], _unit(unit), _area(row["STREET_ID"]) if _has_street(row) else "")
-    write_duties(folder, NAME, count, [_department(unit, name) for unit, name in sorted(names.items())])
+    write_duties(folder, NAME, count, codes.values(), [_department(unit, name) for unit, name in sorted(names.items())])
 
 
 def _told_apart(categories: Iterable[OwnCategory]) -> list[OwnCategory]:

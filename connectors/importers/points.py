@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from math import cos, hypot, isfinite, radians
+from math import cos, hypot, isfinite, radians, sqrt
 
 from connectors.importers.base import Row
 
@@ -27,13 +27,13 @@ def number(text: str) -> float | None:
 
 
 def rounding_m(lon: str, lat: str) -> float | None:
-    """Largest error in metres that rounding alone makes; ``None`` for coordinates with enough decimals."""
+    """Error in metres (1 sigma) that rounding alone makes; ``None`` for coordinates with enough decimals."""
     digits = max(len(text.partition(".")[2]) for text in (lon, lat))
     at = number(lat)
     if digits >= FINE_DIGITS or at is None:
         return None
     half = METRES_PER_DEGREE * 0.5 * 10.0**-digits
-    return round(hypot(half, half * cos(radians(at))), 1)
+    return round(hypot(half, half * cos(radians(at))) / sqrt(3.0), 1)  # evenly spread over the rounding cell
 
 
 def default_points(rows: Iterable[Row]) -> list[Point]:

@@ -27,6 +27,8 @@ class Layer:
 
     file: str
     layer: str
+    """Name of the layer and of its file."""
+    system: str
     tier: str
     level_role: str
     local_level: int
@@ -68,7 +70,7 @@ def _write_layer(file: Path, target: Path, layer: Layer) -> list[dict[str, Cell]
             found[code] = {"type": "Feature", "properties": shown, "geometry": feature["geometry"]}
             areas[code] = area
     target.parent.mkdir(parents=True, exist_ok=True)
-    about = {"name": layer.layer, "system": layer.layer, "kind": layer.level_role, "version": VERSION}
+    about = {"name": layer.layer, "system": layer.system, "kind": layer.level_role, "version": VERSION}
     body = {"type": "FeatureCollection", **about, "features": [found[code] for code in sorted(found)]}
     target.write_bytes(msgspec.json.encode(body))
     return [areas[code] for code in sorted(areas)]
@@ -82,7 +84,7 @@ def _area(code: str, layer: Layer, properties: Properties) -> dict[str, Cell]:
         "tier": layer.tier,
         "level_role": layer.level_role,
         "local_level": layer.local_level,
-        "system": layer.layer,
+        "system": layer.system,
         "area_type": layer.area_type,
     }
 

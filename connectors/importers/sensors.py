@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,11 +38,10 @@ def daily_records(
 ) -> Iterator[dict[str, Any]]:
     """``SensorReadings`` bodies in time order, each received when its last hour was over.
 
-    Hours without a value are left out. The samples must be in time order; one that repeats an instant is left out.
+    Hours without a value are left out. Samples may come in any order; of two of one instant the first counts.
     """
-    seen: set[int] = set()
-    kept = (sample for sample in samples if not (sample.at in seen or seen.add(sample.at)))
-    for day, group in groupby(kept, key=lambda sample: _day(sample.at, zone)):
+    once = {sample.at: sample for sample in reversed(list(samples))}
+    for day, group in groupby(sorted(once.values()), key=lambda sample: _day(sample.at // HOUR_MS, zone)):
         hours = list(group)
         yield filled(
             source_system=source,
@@ -56,8 +56,9 @@ def daily_records(
         )
 
 
-def _day(at: int, zone: ZoneInfo) -> str:
-    return datetime.fromtimestamp(at / 1000, zone).strftime("%Y%m%d")
+@lru_cache(maxsize=1 << 17)  # many stations and metrics share the hours of some years
+def _day(hour: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(hour * HOUR_MS / 1000, zone).strftime("%Y%m%d")
 
 
 def write_devices(folder: Path, kind: str, metrics: tuple[str, ...], unit: str, stations: Iterable[Station]) -> None:

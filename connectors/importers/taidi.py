@@ -66,10 +66,8 @@ LAYOUTS = (
 
 def import_set(job: Job) -> ImportSummary:
     """Messages as ``HotlineOrder`` in time order; each table is a source system, for their numbers overlap."""
-    found: list[Message] = []
-    for layout in LAYOUTS:
-        for path in job.optional(layout.pattern):
-            found += _messages(job, path, layout)
+    tables = [(path, layout) for layout in LAYOUTS for path in job.optional(layout.pattern)]
+    found = [message for path, layout in tables for message in _messages(job, path, layout)]
     if not found:
         patterns = ", ".join(layout.pattern for layout in LAYOUTS)
         raise ConfigFaults([Fault(NAME, "path", str(job.path), f"name a folder that holds one of {patterns}")])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from pipeline.events.base import Millis
@@ -16,6 +17,7 @@ _YEAR_FIRST = re.compile(r"\s*(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ](\d{1,2}):
 _YEAR_LAST = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*$")
 
 
+@lru_cache(maxsize=1 << 16)  # series of several stations name the same hours
 def millis(text: str, zone: ZoneInfo, fold: int = 0) -> Millis | None:
     """A civil time of ``zone``; ``None`` for what is no time. A date alone is its midnight.
 
@@ -30,8 +32,9 @@ def millis(text: str, zone: ZoneInfo, fold: int = 0) -> Millis | None:
             month, day = day, month
     else:
         return None
+    hour, minute, second = clock
     try:
-        at = datetime(year, month, day, *clock, tzinfo=zone, fold=fold)
+        at = datetime(year, month, day, hour, minute, second, tzinfo=zone, fold=fold)
     except ValueError:
         return None
     return round(at.timestamp() * 1000)

@@ -29,7 +29,6 @@ _ARROW = {
     "float": pa.float64(),
     "floats": pa.list_(pa.float64()),
     "bool": pa.bool_(),
-    "bytes": pa.binary(),
     "time": _TIME,
 }
 
@@ -88,10 +87,8 @@ class ChdbStore:
 
 
 def _table(kind: type[Fact], values: Sequence[Fact]) -> Any:
-    columns = columns_of(kind)
-    cells = zip(*map(msgspec.structs.astuple, values), strict=True)
-    arrays = [_array(column, list(column_cells)) for column, column_cells in zip(columns, cells, strict=True)]
-    return pa.table(dict(zip([column.name for column in columns], arrays, strict=True)))
+    by_name = dict(zip(kind.__struct_fields__, zip(*map(msgspec.structs.astuple, values), strict=True), strict=True))
+    return pa.table({column.name: _array(column, list(by_name[column.name])) for column in columns_of(kind)})
 
 
 def _array(column: Column, cells: list[Any]) -> Any:

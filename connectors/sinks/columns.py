@@ -96,7 +96,7 @@ class Column:
     name: str
     sql_type: str
     shape: str
-    """``text``, ``texts``, ``int``, ``float``, ``floats``, ``bool``, ``bytes`` or ``time``."""
+    """``text``, ``texts``, ``int``, ``float``, ``floats``, ``bool`` or ``time`` (``bytes`` have no column)."""
 
 
 TABLES: dict[type[facts.Fact], str] = {
@@ -126,9 +126,13 @@ ALL_TABLES = (*TABLES.values(), READINGS)
 
 @cache
 def columns_of(kind: type[facts.Fact]) -> tuple[Column, ...]:
-    """The columns of a fact's table, in the order of its fields."""
+    """The columns of a fact's table, in the order of its fields.
+
+    Bytes have no column: the bytes of a refused record hold personal data and stay with the kept input.
+    """
     hints = typing.get_type_hints(kind)
-    return tuple(_column(field.name, hints[field.name]) for field in msgspec.structs.fields(kind))
+    columns = (_column(field.name, hints[field.name]) for field in msgspec.structs.fields(kind))
+    return tuple(column for column in columns if column.shape != "bytes")
 
 
 def _column(name: str, hint: Any) -> Column:
@@ -155,6 +159,6 @@ _SQL = {
     "float": "Float64",
     "floats": "Array(Float64)",
     "bool": "Bool",
-    "bytes": "String",
+    "bytes": "",
     "time": "DateTime64(3, 'UTC')",
 }

@@ -20,7 +20,7 @@ from connectors.sources.encoding import is_utf8, majority
 from connectors.sources.fields import Read, csv_rows, json_lines, undecodable
 from connectors.sources.lines import BrokenStream, blocks, head, lines, unpacked
 from connectors.sources.shapes import Shape, shape_of
-from pipeline.errors import InvalidRecord
+from pipeline.errors import ConfigFaults, Fault, InvalidRecord
 from pipeline.events.base import Millis
 from pipeline.events.records import Arrival, Origin
 
@@ -98,7 +98,7 @@ class FileSource:
 
     def _arrivals(self, stream: BinaryIO) -> Iterator[Arrival]:
         number = -1
-        avro = format_of(self.path, stream) is Format.AVRO
+        avro = format_of((self.name, self.path.name), stream) is Format.AVRO
         found = self._of_container(stream) if avro else self._of_text(self._records(stream))
         try:
             for number, arrived in enumerate(found):
@@ -127,7 +127,7 @@ class FileSource:
     def _records(self, stream: BinaryIO) -> Iterator[Read | None]:
         first, source = _peeked(stream) if self.path == STDIN else (b"", blocks(stream))
         encoding = _encoding_of(self.path, first)
-        if format_of(self.path, stream, first) is Format.CSV:
+        if format_of((self.name, self.path.name), stream, first) is Format.CSV:
             return csv_rows(lines(source, keep_blank=True), encoding, self._skip)
         return _skipping(lines(source), encoding, self._skip)
 
@@ -154,15 +154,20 @@ def _opened(path: Path) -> BufferedReader:
     return cast("BufferedReader", sys.stdin.buffer if path == STDIN else path.open("rb"))
 
 
-def format_of(path: Path, stream: BinaryIO, first: bytes = b"") -> Format:
-    """By the suffix of the name, else by the first bytes: an Avro container, a JSON object, or a table."""
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if suffixes and (known := SUFFIXES.get(suffixes[-1])):
-        return known
+def format_of(names: Iterable[str], stream: BinaryIO, first: bytes = b"") -> Format:
+    """By the suffix of a name, else by the first bytes: an Avro container, a JSON object, or a table."""
+    for name in names:
+        if (known := SUFFIXES.get(_suffix(name))) is not None:
+            return known
     start = first or head(stream, 64)
     if start.startswith(AVRO_MAGIC):
         return Format.AVRO
     return Format.JSON_LINES if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else Format.CSV
+
+
+def _suffix(name: str) -> str:
+    """The suffix that tells the format: the last but ``.gz``."""
+    return Path(name.casefold().removesuffix(".gz")).suffix
 
 
 def _peeked(stream: BinaryIO) -> tuple[bytes, Iterator[bytes]]:
@@ -197,9 +202,20 @@ def discover(
 
     A folder with ``inputs/`` and ``city/`` is an imported or simulated city: only ``inputs/`` is read. Otherwise files
     with a known suffix count, hidden ones do not. Two folders that hold files of one name are told apart by theirs.
+    Raises ``ConfigFaults`` for a path that is not there or holds nothing to read.
     """
-    found = list(dict.fromkeys((path, name) for root in paths for path, name in _files(root)))
+    roots = list(paths)
+    if faults := [fault for root in roots for fault in _root_faults(root)]:
+        raise ConfigFaults(faults)
+    found = list(dict.fromkeys((path, name) for root in roots for path, name in _files(root)))
     return [FileSource(path, name, appended_at, schema, mapping) for path, name in _told_apart(found)]
+
+
+def _root_faults(root: Path) -> Iterator[Fault]:
+    if root != STDIN and not root.exists():
+        yield Fault("input", "path", str(root), "name a file or folder that is there, or - for standard input")
+    elif root.is_dir() and not _files(root):
+        yield Fault("input", "path", str(root), f"put files in it that end in {', '.join(SUFFIXES)} or with .gz behind")
 
 
 def _files(root: Path) -> list[tuple[Path, str]]:
@@ -213,9 +229,7 @@ def _files(root: Path) -> list[tuple[Path, str]]:
 
 
 def _wanted(path: Path) -> bool:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and bool(suffixes) and suffixes[-1] in SUFFIXES
+    return _suffix(path.name) in SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
 def _told_apart(found: list[tuple[Path, str]]) -> list[tuple[Path, str]]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 Millis = int
@@ -83,38 +84,14 @@ class Calendar:
         self.zone = zone
         self.hours = hours
         self.days: Mapping[date, DayRule] = {rule.day: rule for rule in rules}
-        self._starts: list[Millis] = []
-        self._ends: list[Millis] = []
-        self._before: list[Millis] = []
-        """Work time before each interval."""
-        self._through: list[Millis] = []
-        """Work time up to the end of each interval."""
-        self._lay_out()
+        layout = _lay_out(tuple(self.days.values()), zone, hours)
+        self._starts, self._ends, self._before, self._through = layout
         day = sum(until - since for since, until in hours) * MINUTE
         self._units = _FIXED | {"work_day": day}
 
-    def _lay_out(self) -> None:
-        total = 0
-        for since, until in self._intervals():
-            self._starts.append(since)
-            self._ends.append(until)
-            self._before.append(total)
-            total += until - since
-            self._through.append(total)
-
-    def _intervals(self) -> Iterator[tuple[Millis, Millis]]:
-        zone, day, one = ZoneInfo(self.zone), date(FIRST_YEAR, 1, 1), timedelta(days=1)
-        clock = [(time(*divmod(since, 60)), time(*divmod(until, 60))) for since, until in self.hours]
-        while day.year <= LAST_YEAR:
-            if self.is_working_day(day):
-                for since, until in clock:
-                    yield _instant(day, since, zone), _instant(day, until, zone)
-            day += one
-
     def is_working_day(self, day: date) -> bool:
         """Whether the civil day is worked: the public table first, then Monday to Friday."""
-        rule = self.days.get(day)
-        return rule.working if rule is not None else day.weekday() < 5
+        return _is_working(self.days.get(day), day)
 
     def add(self, start: Millis, amount: int, clock: ClockKind) -> Millis:
         """The instant at which a limit of ``amount`` that began at ``start`` is used up.
@@ -176,5 +153,43 @@ class Calendar:
         return self._before[index] + (at if at < end else end) - self._starts[index]
 
 
-def _instant(day: date, clock: time, zone: ZoneInfo) -> Millis:
-    return round(datetime.combine(day, clock, zone).timestamp() * 1000)
+def _is_working(rule: DayRule | None, day: date) -> bool:
+    return rule.working if rule is not None else day.weekday() < 5
+
+
+Layout = tuple[tuple[Millis, ...], tuple[Millis, ...], tuple[Millis, ...], tuple[Millis, ...]]
+"""Work intervals: starts, ends, work time before each, and work time up to the end of each."""
+
+
+@lru_cache(maxsize=8)
+def _lay_out(rules: tuple[DayRule, ...], zone: str, hours: tuple[tuple[int, int], ...]) -> Layout:
+    starts: list[Millis] = []
+    ends: list[Millis] = []
+    through: list[Millis] = [0]
+    for since, until in _intervals({rule.day: rule for rule in rules}, ZoneInfo(zone), hours):
+        starts.append(since)
+        ends.append(until)
+        through.append(through[-1] + until - since)
+    return tuple(starts), tuple(ends), tuple(through[:-1]), tuple(through[1:])
+
+
+def _intervals(
+    rules: Mapping[date, DayRule], zone: ZoneInfo, hours: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[Millis, Millis]]:
+    day, one = date(FIRST_YEAR, 1, 1), timedelta(days=1)
+    midnight = _instant(day, 0, zone)
+    while day.year <= LAST_YEAR:
+        tomorrow = _instant(day + one, 0, zone)
+        if _is_working(rules.get(day), day):
+            plain = tomorrow - midnight == DAY  # a day on which clocks change is asked hour by hour
+            for since, until in hours:
+                yield (
+                    (midnight + since * MINUTE, midnight + until * MINUTE)
+                    if plain
+                    else (_instant(day, since, zone), _instant(day, until, zone))
+                )
+        day, midnight = day + one, tomorrow
+
+
+def _instant(day: date, minute: int, zone: ZoneInfo) -> Millis:
+    return round(datetime.combine(day, time(*divmod(minute, 60)), zone).timestamp() * 1000)

@@ -55,7 +55,7 @@ BASE_UNITS: dict[str, tuple[str, float]] = {
 _SAME_UNIT = {
     "μg/m3": "ug/m3", "µg/m3": "ug/m3", "微克/立方米": "ug/m3", "毫克/立方米": "mg/m3", "dba": "db(a)", "db a": "db(a)",
     "分贝": "db(a)", "厘米": "cm", "米": "m", "毫米": "mm", "percent": "%", "°c": "c", "℃": "c", "celsius": "c",
-    "deg": "degree", "°": "degree", "度": "degree", "boolean": "1", "aqi": "1", "sec": "s", "seconds": "s",
+    "cel": "c", "deg": "degree", "°": "degree", "度": "degree", "boolean": "1", "aqi": "1", "sec": "s", "seconds": "s",
 }  # fmt: skip
 _ODD = str.maketrans({"³": "3", "²": "2", "（": "(", "）": ")", "^": None, "·": None})
 
@@ -94,7 +94,8 @@ def mean(total: float, count: int) -> float:
 
 def energy(level: float) -> float:
     """Energy of a level in dB, relative to 0 dB."""
-    return 10.0 ** ((level if level < LOUDEST_DB else LOUDEST_DB) * 0.1)
+    result: float = 10.0 ** ((level if level < LOUDEST_DB else LOUDEST_DB) * 0.1)
+    return result
 
 
 EIGHT_HOURS = 8

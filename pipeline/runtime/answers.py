@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from pipeline.events.base import Millis, Value
 from pipeline.events.facts import Fact
 from pipeline.stage import Change
 from pipeline.state import KeyedState
+from schemas.catalogue import newest
 
 
 class Responder(Protocol):
@@ -63,8 +65,16 @@ class AnswerBook(KeyedState):
 
 def expected(responder: Responder, facts: Iterable[Fact]) -> list[Change]:
     """The answers that these facts will bring, as entries to keep."""
-    return [
-        Change("answer", f"{body['source_system']}|{body['source_ref']}", PendingAnswer(due=body["received_at"], schema=schema, body=body))
-        for fact in facts
-        for schema, body in responder.answers(fact)
-    ]
+    return [_kept(schema, body) for fact in facts for schema, body in responder.answers(fact)]
+
+
+def _kept(schema: str, body: dict[str, Any]) -> Change:
+    whole = {**_defaults(schema), **body}
+    answer = PendingAnswer(due=body["received_at"], schema=schema, body=whole)
+    return Change("answer", f"{schema}|{body['source_system']}|{body['source_ref']}", answer)
+
+
+@cache
+def _defaults(schema: str) -> dict[str, Any]:
+    """What the contract says of fields that a record leaves out."""
+    return {field["name"]: field["default"] for field in newest(schema).fields if "default" in field}

@@ -5,7 +5,7 @@ function, about twice as fast as fastavro on the wide records of this project. T
 Supported is what ``schemas/`` uses: primitives, records, enums of up to 64 symbols, arrays, maps and ``["null", T]``.
 
 Readers refuse what the specification does not allow (negative lengths, numbers beyond 32 or 64 bits, unknown branches)
-by ``ValueError``, ``IndexError`` or ``KeyError``; reading past the end gives ``IndexError`` or an end position beyond
+by ``ValueError`` or ``KeyError``; reading past the end gives ``IndexError`` or an end position beyond
 the data, which the caller checks. Every item of an array takes at least one byte, so a wrong count cannot run away.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn, cast
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
 """Decodes one value at a position: the value and the position after it."""
@@ -22,6 +22,11 @@ Writer = Callable[[bytearray, Any], None]
 """Appends one encoded value."""
 
 _DOUBLE = struct.Struct("<d")
+
+
+def refuse(what: str) -> NoReturn:
+    """Say what the specification forbids."""
+    raise ValueError(what)
 
 
 def _read_long(data: bytes, low: int, at: int) -> tuple[int, int]:
@@ -57,13 +62,13 @@ def _read_longest(data: bytes, number: int, at: int) -> tuple[int, int]:
                 break
             return number, at
         shift += 7
-    raise ValueError("number of more than 64 bits")
+    refuse("number of more than 64 bits")
 
 
 def _read_int(data: bytes, low: int, at: int) -> tuple[int, int]:
     number, at = _read_long(data, low, at)
     if number >> 32:
-        raise ValueError("int of more than 32 bits")
+        refuse("int of more than 32 bits")
     return number, at
 
 
@@ -107,14 +112,14 @@ def _parse_longs(data: bytes, at: int, count: int) -> tuple[list[int], int]:
 def _read_ints(data: bytes, at: int, count: int) -> tuple[list[int], int]:
     items, at = _read_longs(data, at, count)
     if items and not (min(items) >= -0x80000000 and max(items) <= 0x7FFFFFFF):
-        raise ValueError("int of more than 32 bits")
+        refuse("int of more than 32 bits")
     return items, at
 
 
 def _read_doubles(data: bytes, at: int, count: int) -> tuple[list[float], int]:
     end = at + 8 * count
     if end > len(data):
-        raise IndexError("an item reaches past the end")
+        refuse("an item reaches past the end")
     return list(struct.unpack_from(f"<{count}d", data, at)), end
 
 
@@ -134,7 +139,7 @@ def _write_longs(out: bytearray, numbers: Sequence[int]) -> None:
 
 def _write_ints(out: bytearray, numbers: Sequence[int]) -> None:
     if not (min(numbers) >= -0x80000000 and max(numbers) <= 0x7FFFFFFF):
-        raise OverflowError("a number has more than 32 bits")
+        refuse("a number has more than 32 bits")
     _write_longs(out, numbers)
 
 
@@ -147,14 +152,10 @@ _BULK_WRITE = {"int": _write_ints, "long": _write_longs, "double": _write_double
 """Arrays of these are read and written by one call for the whole array."""
 
 
-def _refuse(what: str) -> None:
-    raise ValueError(what)
-
-
 def _write_long(out: bytearray, number: int) -> None:
     """Append a number of up to 64 bits with sign."""
     if not -0x8000000000000000 <= number <= 0x7FFFFFFFFFFFFFFF:
-        raise OverflowError(f"{number} has more than 64 bits")
+        refuse(f"{number} has more than 64 bits")
     number = (number << 1) ^ (number >> 63)
     while number > 127:
         out.append(number & 127 | 128)
@@ -164,7 +165,7 @@ def _write_long(out: bytearray, number: int) -> None:
 
 def _write_int(out: bytearray, number: int) -> None:
     if not -0x80000000 <= number <= 0x7FFFFFFF:
-        raise OverflowError(f"{number} has more than 32 bits")
+        refuse(f"{number} has more than 32 bits")
     _write_long(out, number)
 
 
@@ -173,7 +174,9 @@ def compile_reader(schema: Any, classes: Mapping[str, type] | None = None) -> Re
     source = _ReaderSource(classes or {})
     source.value(schema, 1, "out")
     source.lines.append(" return out, p")
-    return _function("def read(d, p):", source.lines, source.names | {"_long": _read_long, "_int": _read_int})
+    return cast(
+        Reader, _function("def read(d, p):", source.lines, source.names | {"_long": _read_long, "_int": _read_int})
+    )
 
 
 def compile_writer(schema: Any, attributes: bool = False) -> Writer:
@@ -181,7 +184,9 @@ def compile_writer(schema: Any, attributes: bool = False) -> Writer:
     source = _WriterSource(attributes)
     source.value(schema, 1, "v")
     source.lines.append(" return None")
-    return _function("def write(o, v):", source.lines, source.names | {"_long": _write_long, "_int": _write_int})
+    return cast(
+        Writer, _function("def write(o, v):", source.lines, source.names | {"_long": _write_long, "_int": _write_int})
+    )
 
 
 def _function(head: str, lines: list[str], names: dict[str, Any]) -> Any:
@@ -196,7 +201,7 @@ class _Source:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.named: dict[str, Any] = {}
-        self.names: dict[str, Any] = {"_pack": _DOUBLE.pack, "_unpack": _DOUBLE.unpack_from, "_refuse": _refuse}
+        self.names: dict[str, Any] = {"_pack": _DOUBLE.pack, "_unpack": _DOUBLE.unpack_from, "refuse": refuse}
         self.fresh = 0
 
     def say(self, depth: int, *lines: str) -> None:
@@ -212,7 +217,7 @@ class _Source:
             schema = self.named.get(schema, {"type": schema})
         if isinstance(schema, list):
             if len(schema) != 2 or schema[0] != "null":
-                raise ValueError(f"only unions of null and one other type are supported: {schema}")
+                refuse(f"only unions of null and one other type are supported: {schema}")
             self.optional(schema[1], depth, target)
             return
         if isinstance(schema["type"], (dict, list)):
@@ -236,13 +241,13 @@ class _ReaderSource(_Source):
     def optional(self, schema: Any, depth: int, target: str) -> None:
         self.say(depth, "n = d[p]", "p += 1", f"if n == 0: {target} = None", "elif n == 2:")
         self.value(schema, depth + 1, target)
-        self.say(depth, "else: _refuse('unknown branch of a union')")
+        self.say(depth, "else: refuse('unknown branch of a union')")
 
     def on_null(self, schema: Any, depth: int, target: str) -> None:
         self.say(depth, f"{target} = None")
 
     def on_boolean(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, "n = d[p]", "p += 1", "if n > 1: _refuse('boolean is neither 0 nor 1')", f"{target} = n == 1")
+        self.say(depth, "n = d[p]", "p += 1", "if n > 1: refuse('boolean is neither 0 nor 1')", f"{target} = n == 1")
 
     def on_long(self, schema: Any, depth: int, target: str, more: str = "_long") -> None:
         self.say(depth, "n = d[p]", "p += 1", f"if n > 127: n, p = {more}(d, n, p)", f"{target} = n >> 1 ^ -(n & 1)")
@@ -255,7 +260,7 @@ class _ReaderSource(_Source):
 
     def on_string(self, schema: Any, depth: int, target: str, decode: str = ".decode()", empty: str = "''") -> None:
         self.say(depth, "n = d[p]", "p += 1", "if n:", " if n > 127: n, p = _long(d, n, p)")
-        self.say(depth + 1, "if n & 1: _refuse('negative length')", "q = p + (n >> 1)")
+        self.say(depth + 1, "if n & 1: refuse('negative length')", "q = p + (n >> 1)")
         self.say(depth + 1, f"{target} = d[p:q]{decode}", "p = q")
         self.say(depth, f"else: {target} = {empty}")
 
@@ -266,7 +271,7 @@ class _ReaderSource(_Source):
         symbols = self.name("s")
         self.names[symbols] = {2 * place: symbol for place, symbol in enumerate(schema["symbols"])}
         if len(schema["symbols"]) > 64:
-            raise ValueError(f"{schema['name']}: enums of up to 64 symbols are supported")
+            refuse(f"{schema['name']}: enums of up to 64 symbols are supported")
         self.say(depth, f"{target} = {symbols}[d[p]]", "p += 1")
 
     def blocks(self, depth: int, body: Callable[[int], None]) -> None:
@@ -275,7 +280,7 @@ class _ReaderSource(_Source):
         self.say(depth + 1, "c = n + 1 >> 1", "if n & 1:", " n = d[p]", " p += 1")
         self.say(depth + 2, "if n > 127: n, p = _long(d, n, p)")
         body(depth + 1)
-        self.say(depth + 1, "if p > len(d): _refuse('an item reaches past the end')", "n = d[p]", "p += 1")
+        self.say(depth + 1, "if p > len(d): refuse('an item reaches past the end')", "n = d[p]", "p += 1")
 
     def bulk(self, kind: str, depth: int, target: str) -> None:
         """An array of numbers, by one call for each block."""
@@ -337,7 +342,7 @@ class _WriterSource(_Source):
         self.value(schema, depth + 1, target)
 
     def on_null(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"if {target} is not None: _refuse('null expected')")
+        self.say(depth, f"if {target} is not None: refuse('null expected')")
 
     def on_boolean(self, schema: Any, depth: int, target: str) -> None:
         self.say(depth, f"o.append(1 if {target} else 0)")
@@ -352,7 +357,9 @@ class _WriterSource(_Source):
         self.say(depth, f"o += _pack({target})")
 
     def on_string(self, schema: Any, depth: int, target: str, encode: str = ".encode()") -> None:
-        self.say(depth, f"e = {target}{encode}", "n = len(e)", "if n < 64: o.append(n << 1)", "else: _long(o, n)", "o += e")
+        self.say(
+            depth, f"e = {target}{encode}", "n = len(e)", "if n < 64: o.append(n << 1)", "else: _long(o, n)", "o += e"
+        )
 
     def on_bytes(self, schema: Any, depth: int, target: str) -> None:
         self.on_string(schema, depth, target, "")

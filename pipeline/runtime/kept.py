@@ -1,4 +1,4 @@
-"""The kept input: a run first takes its inputs into the store, so that it can be continued and replayed.
+"""The kept input: a run first takes its inputs into the store, to be continued and replayed.
 
 Kept input holds personal data. It is readable by its owner only and is meant to be short-lived (``wangge forget``);
 everything derived from it is redacted. Inputs are told apart by their contents: the same file given twice is taken once.
@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from pipeline.events.base import Millis
 
 OWNER_ONLY = 0o600
+WRITE = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+STDIN = Path("-")
 
 
 class KeptInput(msgspec.Struct, kw_only=True):
@@ -57,7 +61,9 @@ class KeptLog:
         """Where the bytes of an input are."""
         return self._folder / kept.file
 
-    def take(self, files: Sequence[tuple[str, Path]], appended_at: Millis, *, schema: str, mapping: str) -> KeptGroup | None:
+    def take(
+        self, files: Sequence[tuple[str, Path]], appended_at: Millis, *, schema: str, mapping: str
+    ) -> KeptGroup | None:
         """Copy inputs that are new into the log and give back their group; ``None`` when all were taken before."""
         known = {kept.id for group in self.groups() for kept in group.inputs}
         fresh: list[KeptInput] = []
@@ -78,7 +84,7 @@ class KeptLog:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = self._folder / ".taking"
         digest = hashlib.blake2b(f"{name}\x1f{schema}\x1f{mapping}\x1f".encode(), digest_size=12)
-        with path.open("rb") as source, open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, OWNER_ONLY), "wb") as sink:
+        with _opened(path) as source, open(os.open(partial, WRITE, OWNER_ONLY), "wb") as sink:
             while block := source.read(1 << 20):
                 digest.update(block)
                 sink.write(block)
@@ -101,3 +107,8 @@ class KeptLog:
         count = sum(len(group.inputs) for group in self.groups())
         shutil.rmtree(self._folder, ignore_errors=True)
         return count
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The bytes of an input; ``-`` is standard input, taken to its end before the run begins."""
+    return sys.stdin.buffer if path == STDIN else path.open("rb")

@@ -23,7 +23,7 @@ from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.records import Arrival, Origin
-from pipeline.domain.readings import Readings
+from pipeline.stages.screen_readings import Readings
 from pipeline.runtime.answers import AnswerBook, Responder, expected
 from pipeline.runtime.changelog import Changelog, Commit, Entry
 from pipeline.runtime.committer import Committer, FactStore
@@ -31,7 +31,7 @@ from pipeline.runtime.counts import Counts
 from pipeline.runtime.merge import Merged
 from pipeline.stage import Change, Outcome, State
 from pipeline.stages.casebook import CaseBook
-from pipeline.stages.detect import DeviceBook
+from pipeline.stages.devicebook import DeviceBook
 from pipeline.stages.intake import IntakeBook
 from pipeline.state import encoded
 from pipeline.topology import Topology

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 
 import fastavro
 import msgspec
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
 
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Value
@@ -27,16 +28,14 @@ from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, Neighb
 from pipeline.events.facts import FACTS, Samples
 from pipeline.events.intake import BorderCandidate, Candidate, Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Body, Evidence, Origin
-from pipeline.runtime.avrocode import Reader, Writer, compile_reader, compile_writer
+from pipeline.runtime.avrocode import Reader, Writer, compile_reader, compile_writer, refuse
+from pipeline.runtime.container import ContainerReader, ContainerWriter, unpack
 from schemas.catalogue import Schema, catalogue, newest, without_logical_types
-from schemas.fingerprint import canonical_form, fingerprint
+from schemas.fingerprint import canonical_form
 
 MARKER = b"\xc3\x01"
 HEAD = len(MARKER) + 8
-BLOCK_BYTES = 64_000
-"""A block of a container file is closed when it holds this many bytes."""
-LARGEST_BLOCK = 64_000_000
-"""A block that claims or unpacks to more is refused: memory stays bounded."""
+_FILE = "container"
 
 STRUCTS: dict[str, type[Value]] = {cls.__name__: cls for cls in FACTS} | {
     "Samples": Samples,
@@ -46,13 +45,22 @@ STRUCTS: dict[str, type[Value]] = {cls.__name__: cls for cls in FACTS} | {
     "LinkNotice": LinkNotice,
     "MergeNotice": MergeNotice,
 }
-"""Schema name to the struct it carries. ``CaseAction`` is the record as sent, ``CaseActionTaken`` the action as keyed."""
+"""Schema name to its struct. ``CaseAction`` is the record as sent, ``CaseActionTaken`` the action as keyed by tile."""
 
 NAMES: dict[type, str] = {cls: name for name, cls in STRUCTS.items()}
 _NESTED: dict[str, type] = {
     cls.__name__: cls for cls in (ScreenedReport, Evidence, Origin, Classification, Candidate, Place, BorderCandidate)
 }
-_UNREADABLE = (ValueError, IndexError, KeyError, struct.error, EOFError, OverflowError, TypeError)
+_UNREADABLE = (
+    ValueError,
+    IndexError,
+    KeyError,
+    struct.error,
+    EOFError,
+    OverflowError,
+    TypeError,
+    SchemaResolutionError,
+)
 _UNWRITABLE = (KeyError, AttributeError, TypeError, ValueError, OverflowError, struct.error)
 Read = tuple[str, "Body | InvalidRecord"]
 V = TypeVar("V", bound=Value)
@@ -136,12 +144,8 @@ def decode_struct(data: bytes) -> Value:
 
 
 def to_body(value: Value) -> Body:
-    """A struct as nested dictionaries and lists, as :func:`decode` would give it."""
-    body = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=None)
-    if isinstance(value, (LocatedReport, CaseAction)):
-        holder = body["report"] if isinstance(value, LocatedReport) else body
-        holder["origin"] = dict(zip(Origin._fields, holder["origin"], strict=True))
-    return body  # type: ignore[no-any-return]
+    """A struct as nested dictionaries and lists: exactly what :func:`decode` gives for it."""
+    return decode(encode_struct(value))[1]
 
 
 def to_struct(cls: type[V], body: Body) -> V:
@@ -149,14 +153,16 @@ def to_struct(cls: type[V], body: Body) -> V:
     try:
         return msgspec.convert(_origin_as_tuple(body), cls)
     except msgspec.ValidationError as fault:
-        raise InvalidRecord(Reason.WRONG_TYPE, cls.__name__, str(fault), "send the record its schema describes") from fault
+        raise InvalidRecord(
+            Reason.WRONG_TYPE, cls.__name__, str(fault), "send the record its schema describes"
+        ) from fault
 
 
 def _origin_as_tuple(body: Body) -> Body:
     if "report" in body and isinstance(body["report"], dict):
         return {**body, "report": _origin_as_tuple(body["report"])}
     origin = body.get("origin")
-    return {**body, "origin": tuple(origin.values())} if isinstance(origin, dict) else body
+    return {**body, "origin": tuple(map(origin.get, Origin._fields))} if isinstance(origin, dict) else body
 
 
 # -- container files ----------------------------------------------------------------------------------------------
@@ -167,22 +173,15 @@ def write_container(stream: BinaryIO, name: str, bodies: Iterable[Body], codec: 
 
     The sync marker is derived from the schema instead of drawn by chance. ``codec`` is ``deflate`` or ``null``.
     """
-    schema = newest(name)
-    sync = schema.fingerprint * 2
-    stream.write(_file_head(schema, codec, sync))
-    write, block, held, total = _body_writer(name), bytearray(), 0, 0
+    schema, write = newest(name), _body_writer(name)
+    file = ContainerWriter(stream, schema.avro, codec, schema.fingerprint * 2)
     for body in bodies:
         try:
-            write(block, body)
+            write(file.block, body)
         except _UNWRITABLE as fault:
             raise _unwritable(name, body, fault) from fault
-        held, total = held + 1, total + 1
-        if len(block) >= BLOCK_BYTES:
-            stream.write(_block(block, held, codec, sync))
-            block, held = bytearray(), 0
-    if held:
-        stream.write(_block(block, held, codec, sync))
-    return total
+        file.next()
+    return file.close()
 
 
 def read_container(stream: BinaryIO) -> Iterator[Read]:
@@ -191,149 +190,46 @@ def read_container(stream: BinaryIO) -> Iterator[Read]:
     A corrupt block gives its readable head and one :class:`InvalidRecord` for the rest, and reading goes on at the next
     sync marker. A file that is no container or whose record is unknown raises :class:`InvalidRecord` at once.
     """
-    name, read, codec, sync = _read_file_head(stream)
-    source = _Blocks(stream, sync)
-    for block in source:
-        if isinstance(block, InvalidRecord):
-            yield name, block
+    name, read, file = _opened(stream)
+    for block in file.blocks():
+        if block is None:
+            yield name, _unreadable(name, b"", "a block is broken: reading goes on at the next sync marker")
         else:
-            yield from _records(name, read, codec, *block)
+            yield from _records(name, read, file.codec, *block)
 
 
 def container_schema(stream: BinaryIO) -> str:
     """The schema name of a container file; reads its head only. Raises :class:`InvalidRecord`."""
-    return _read_file_head(stream)[0]
+    return _opened(stream)[0]
+
+
+def _opened(stream: BinaryIO) -> tuple[str, Reader, ContainerReader]:
+    try:
+        file = ContainerReader(stream)
+        name, read = _reader_of_file(file.schema)
+    except (*_UNREADABLE, SchemaParseException) as fault:
+        raise _unreadable(_FILE, b"", str(fault)) from fault
+    return name, read, file
 
 
 def _records(name: str, read: Reader, codec: str, count: int, packed: bytes) -> Iterator[Read]:
     """The records of one block, then one fault for what could not be read."""
     at, cap = 0, newest(name).max_bytes
     try:
-        data = _unpack(packed, codec)
+        data = unpack(packed, codec)
         for _ in range(count):
             start = at
             body, at = read(data, at)
             if at > len(data):
-                raise ValueError("the block ends within a record")
+                refuse("the block ends within a record")
             if at - start > cap:
                 yield name, InvalidRecord(Reason.OVERSIZE, name, f"{at - start} bytes", f"send at most {cap} bytes")
             else:
                 yield name, body
         if at != len(data):
-            raise ValueError("bytes left over after the last record")
-    except (*_UNREADABLE, zlib.error) as fault:
+            refuse("bytes left over after the last record")
+    except _UNREADABLE as fault:
         yield name, _unreadable(name, packed, f"rest of a block of {count} records: {fault}")
-
-
-class _Blocks:
-    """The blocks of a container file after its head: (records, packed bytes), or the fault of a broken one."""
-
-    def __init__(self, stream: BinaryIO, sync: bytes) -> None:
-        self.stream, self.sync, self.held = stream, sync, b""
-
-    def __iter__(self) -> Iterator[tuple[int, bytes] | InvalidRecord]:
-        while self._fill(1):
-            block = self._next()
-            if block is None:
-                yield _unreadable("container", self.held[:64], "broken block: reading goes on at the next sync marker")
-                self._skip()
-            else:
-                yield block
-
-    def _fill(self, size: int) -> bool:
-        while len(self.held) < size:
-            more = self.stream.read(max(size - len(self.held), 1 << 18))
-            if not more:
-                return False
-            self.held += more
-        return True
-
-    def _next(self) -> tuple[int, bytes] | None:
-        """The block at hand when it is whole and followed by the sync marker; nothing is taken otherwise."""
-        self._fill(20)
-        try:
-            count, at = _LONG(self.held, 0)
-            size, at = _LONG(self.held, at)
-        except _UNREADABLE:
-            return None
-        if count < 0 or not 0 <= size <= LARGEST_BLOCK or not self._fill(at + size + len(self.sync)):
-            return None
-        end = at + size
-        if self.held[end : end + len(self.sync)] != self.sync:
-            return None
-        packed = self.held[at:end]
-        self.held = self.held[end + len(self.sync) :]
-        return count, packed
-
-    def _skip(self) -> None:
-        """Drop everything up to and with the next sync marker, or to the end."""
-        while (found := self.held.find(self.sync)) < 0:
-            self.held = self.held[-len(self.sync) + 1 :]
-            if not self._fill(len(self.held) + 1):
-                self.held = b""
-                return
-        self.held = self.held[found + len(self.sync) :]
-
-
-def _unpack(packed: bytes, codec: str) -> bytes:
-    if codec == "null":
-        return packed
-    inflate = zlib.decompressobj(-15)
-    data = inflate.decompress(packed, LARGEST_BLOCK)
-    if inflate.unconsumed_tail or not inflate.eof:
-        raise ValueError("the block is cut short or unpacks to too much")
-    return data
-
-
-def _block(data: bytearray, count: int, codec: str, sync: bytes) -> bytes:
-    if codec == "deflate":
-        deflate = zlib.compressobj(4, zlib.DEFLATED, -15)
-        packed = deflate.compress(data) + deflate.flush()
-    else:
-        packed = bytes(data)
-    out = bytearray()
-    _PUT_LONG(out, count)
-    _PUT_LONG(out, len(packed))
-    return bytes(out + packed + sync)
-
-
-_META = {"type": "map", "values": "bytes"}
-_LONG, _PUT_LONG = compile_reader("long"), compile_writer("long")
-_READ_META, _PUT_META = compile_reader(_META), compile_writer(_META)
-_MAGIC = b"Obj\x01"
-_LARGEST_HEAD = 1_000_000
-
-
-def _file_head(schema: Schema, codec: str, sync: bytes) -> bytes:
-    if codec not in ("deflate", "null"):
-        message = f"codec {codec!r}: use 'deflate' or 'null'"
-        raise ValueError(message)
-    out = bytearray(_MAGIC)
-    text = json.dumps(schema.avro, ensure_ascii=False, separators=(",", ":"))
-    _PUT_META(out, {"avro.codec": codec.encode(), "avro.schema": text.encode()})
-    return bytes(out + sync)
-
-
-def _read_file_head(stream: BinaryIO) -> tuple[str, Reader, str, bytes]:
-    """Schema name, reader, codec and sync marker; the stream then stands at the first block."""
-    start = stream.tell()
-    head = stream.read(_LARGEST_HEAD)
-    try:
-        if head[:4] != _MAGIC:
-            raise ValueError("no Avro container: the first bytes are not Obj 01")
-        meta, at = _READ_META(head, 4)
-        codec = meta.get("avro.codec", b"null").decode()
-        if codec not in ("deflate", "null"):
-            raise ValueError(f"codec {codec!r} is not supported: use deflate or null")
-        written = json.loads(meta["avro.schema"])
-        name, read = _reader_of_file(written)
-        sync = head[at : at + 16]
-        if len(sync) < 16:
-            raise ValueError("the head is cut short")
-    except (*_UNREADABLE, fastavro.schema.SchemaParseException) as fault:
-        raise _unreadable("container", head[:64], str(fault)) from fault
-    stream.seek(start + at + 16)
-    return name, read, codec, sync
 
 
 def _reader_of_file(written: Any) -> tuple[str, Reader]:
@@ -407,7 +303,9 @@ def _resolving(written: Any, reader: Schema) -> Reader:
 
 def _unknown(data: bytes) -> InvalidRecord:
     if data[:2] != MARKER or len(data) < HEAD:
-        return InvalidRecord(Reason.UNDECODABLE, "marker", data[:HEAD], "send an Avro single-object message (C3 01 ...)")
+        return InvalidRecord(
+            Reason.UNDECODABLE, "marker", data[:HEAD], "send an Avro single-object message (C3 01 ...)"
+        )
     return InvalidRecord(Reason.UNKNOWN_SCHEMA, "fingerprint", data[2:HEAD].hex(), "publish the schema version first")
 
 
@@ -417,14 +315,15 @@ def _unreadable(name: str, data: bytes, why: str) -> InvalidRecord:
 
 def _unwritable(name: str, value: object, fault: Exception) -> InvalidRecord:
     """Say which field is at fault; only now is the time spent to look."""
-    body = to_body(value) if isinstance(value, Value) else value
+    body = msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value
     for field in newest(name).fields:
-        if not isinstance(body, dict) or field["name"] not in body:
+        if not isinstance(body, Mapping) or field["name"] not in body:
             if "default" not in field:
                 return InvalidRecord(Reason.MISSING_FIELD, f"{name}.{field['name']}", None, "send the field")
             continue
         try:
-            compile_writer({"type": "record", "name": "One", "fields": [field]})(bytearray(), body)
+            one = {"type": "record", "name": "One", "fields": [field]}
+            compile_writer(one, attributes=isinstance(value, msgspec.Struct))(bytearray(), value)
         except _UNWRITABLE:
             kind = json.dumps(field["type"], ensure_ascii=False)[:120]
             return InvalidRecord(Reason.WRONG_TYPE, f"{name}.{field['name']}", body[field["name"]], f"send a {kind}")
@@ -439,7 +338,6 @@ __all__ = [
     "decode_struct",
     "encode",
     "encode_struct",
-    "fingerprint",
     "name_of",
     "read_container",
     "to_body",

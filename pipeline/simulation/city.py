@@ -195,7 +195,7 @@ class City:
 
     @cached_property
     def _rows(self) -> dict[Cell, tuple[int, int, int]]:
-        """For each cell: west end and length of its row inside the community, and the serial of the row's first cell."""
+        """For each cell: west end and length of its row in the community, and the serial of the row's first cell."""
         found: dict[Cell, tuple[int, int, int]] = {}
         for community in self.communities:
             rows: dict[int, list[Cell]] = {}
@@ -209,7 +209,7 @@ class City:
         return found
 
     def new_grid(self, cell: Cell, u: float) -> str:
-        """Code of the unit grid after a re-division: borders half a cell east, one grid fewer a row, serials from 501."""
+        """Code of the unit grid after a re-division: borders half a cell east, a grid fewer a row, serials from 501."""
         west, length, first = self._rows[cell]
         nth = min(max(0, int(cell[0] - west + u - 0.5)), max(0, length - 2))
         return f"{self.community_of[cell].code}{first + nth:03d}"
@@ -331,15 +331,19 @@ class City:
 
     def _make_components(self, cell: Cell) -> Iterator[Component]:
         rng = dice(self.seed, "components", *cell)
-        district = self.community_of[cell].street.district.code
+        street = self.community_of[cell].street
+        district = street.district.code
         for slot in range(COMPONENTS_PER_CELL):
             category, owner = rng.choices(COMPONENT_MIX, COMPONENT_WEIGHTS)[0]
             code = f"{district}{category}{self._cell_number[cell] * COMPONENTS_PER_CELL + slot + 1:06d}"
+            owner = street.office if owner == STREET else owner
             point = self.lattice.at(cell, rng.uniform(0.02, 0.98), rng.uniform(0.02, 0.98))
             yield Component(code, category, "" if rng.random() < 0.03 else owner, cell, point)
 
 
 COMPONENTS_PER_CELL = 5
+STREET = "street"
+"""Owner of what belongs to the street office of its place."""
 COMPONENT_MIX = (
     ("01001", "water-supply"),
     ("01002", "water"),
@@ -354,7 +358,8 @@ COMPONENT_MIX = (
     ("02010", "traffic-police"),
     ("02017", "road-works"),
     ("03005", "sanitation"),
+    ("03008", STREET),
     ("04002", "greening-appearance"),
 )
 """Category code of GB/T 47678.5-2026 and the owner (a department id; '' is unknown, as for 不明井盖)."""
-COMPONENT_WEIGHTS = (6, 8, 9, 8, 5, 6, 3, 3, 1, 14, 5, 6, 10, 16)
+COMPONENT_WEIGHTS = (6, 8, 9, 8, 5, 6, 3, 3, 1, 14, 5, 6, 10, 3, 16)

@@ -1,4 +1,4 @@
-"""Kinds of problem the simulated city has: category, owner, how often, and the many ways people put it (``kinds.csv``)."""
+"""Kinds of problem of the simulated city: category, owner, how often, and how people put it (``kinds.csv``)."""
 
 from __future__ import annotations
 
@@ -67,6 +67,12 @@ class Kind:
         if self.old:
             return GBT_30428_2, "incident", self.old
         return (GBT_30428_2, "component", self.old_component) if self.old_component else ("", "", "")
+
+
+def other_category(kind: Kind, *, newer: bool) -> str:
+    """The same in the other list, as ``standard|kind|code``; '' when it is not there."""
+    found = kind.category(newer=not newer)
+    return "|".join(found) if found[2] and found != kind.category(newer=newer) else ""
 
 
 def _kind(row: dict[str, str]) -> Kind:

@@ -7,7 +7,7 @@ Lengths are metres, places degrees WGS-84.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -117,8 +117,23 @@ def trace(cells: Iterable[Cell]) -> list[list[Cell]]:
             ring.append(here)
             if here == start:
                 break
-        rings.append(ring)
+        rings.extend(_simple(ring))
     return rings
+
+
+def _simple(ring: list[Cell]) -> Iterator[list[Cell]]:
+    """A closed ring cut at corners it passes twice: a hole that touches the border becomes a ring of its own."""
+    path: list[Cell] = []
+    passed: set[Cell] = set()
+    for corner in ring[:-1]:
+        if corner in passed:
+            at = path.index(corner)
+            yield [*path[at:], corner]
+            passed.difference_update(path[at:])
+            del path[at:]
+        path.append(corner)
+        passed.add(corner)
+    yield [*path, path[0]]
 
 
 def _leftmost(choices: list[Cell], here: Cell, came: Cell) -> Cell:

@@ -1,4 +1,4 @@
-"""Reports that are no fault to mend: questions, thanks, quarrels, matters for others, drills, and trifles for a quota."""
+"""Reports that are no fault to mend: questions, thanks, quarrels, matters for others, drills, quota trifles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.simulation.clock import HOUR, MINUTE, day_start
 from pipeline.simulation.dice import chance, dice
 from pipeline.simulation.lattice import Cell
 from pipeline.simulation.problems import BY_HOUR
-from pipeline.simulation.reports import SYSTEMS, Body, Emitted, Made, Misconduct, reports_daily
+from pipeline.simulation.reports import NEWER_LIST_FROM, SYSTEMS, Body, Emitted, Made, Misconduct, reports_daily
 from pipeline.simulation.switches import Switches
 
 
@@ -65,7 +65,7 @@ def _base(
 def _consult(city: City, switches: Switches, rng: Random, day: int, number: int, start: int) -> Made:
     _, body, private = _base(city, rng, "hotline", "ZX", day, number, start)
     body |= {"text": rng.choice(grammar.CONSULT).format(body["place_name"]), "title": "咨询", "appeal_type": "consult"}
-    return Made("hotline", body, "", None, ["consultation"], "logged:not_accepted", private)
+    return Made("hotline", body, "", None, ["consultation"], "", private)
 
 
 def _praise(city: City, switches: Switches, rng: Random, day: int, number: int, start: int) -> Made:
@@ -74,7 +74,7 @@ def _praise(city: City, switches: Switches, rng: Random, day: int, number: int, 
     praise = rng.random() < 0.5
     words = rng.choice(grammar.PRAISE if praise else grammar.SUGGEST)
     body |= {"text": words.format(body["place_name"]), "appeal_type": "praise" if praise else "suggestion"}
-    return Made(channel, body, "", None, ["praise" if praise else "suggestion"], "logged:not_accepted", private)
+    return Made(channel, body, "", None, ["praise" if praise else "suggestion"], "", private)
 
 
 def _beyond(city: City, switches: Switches, rng: Random, day: int, number: int, start: int) -> Made:
@@ -122,9 +122,10 @@ def _quota_fillers(city: City, switches: Switches, day: int, start: int) -> Iter
             told = grammar.tell(rng, city, kind, cell, "grid-worker", personal=0, typos=0, settled=True)
             point = city.lattice.at(cell, rng.random(), rng.random())
             sent += rng.randrange(1, 4) * MINUTE
-            standard, managed, code = kind.category(newer=sent >= 1_782_835_200_000)
+            standard, managed, code = kind.category(newer=sent >= NEWER_LIST_FROM)
             body: Body = {
-                "source_system": system, "source_family": family, "source_ref": f"{letters}Q-{worker}-{day:03d}-{number}",
+                "source_system": system, "source_family": family,
+                "source_ref": f"{letters}Q-{worker}-{day:03d}-{number}",
                 "found_at": sent - MINUTE, "sent_at": sent, "received_at": sent + rng.randrange(200, 9000),
                 "lon": round(point[0], 6), "lat": round(point[1], 6), "error_m": 6.0, "address": told.address,
                 "title": kind.name, "text": told.text, "self_handled": True, "worker_id": worker, "reporter_id": worker,

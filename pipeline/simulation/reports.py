@@ -16,7 +16,7 @@ from pipeline.simulation.city import City
 from pipeline.simulation.clock import DAY, HOUR, MINUTE, day_start
 from pipeline.simulation.dice import chance, dice
 from pipeline.simulation.lattice import Point, shifted
-from pipeline.simulation.problems import Problem, daily, problems_of
+from pipeline.simulation.problems import Problem, daily, idle_problems, problems_of
 from pipeline.simulation.switches import Switches
 
 Body = dict[str, Any]
@@ -58,7 +58,9 @@ NETS = {
 }
 """Which net meets a problem first (assumed)."""
 OTHERS = {name: share for name, share in NETS.items() if name not in ("grid-worker", "video-ai")}
-SEEN_BY_VIDEO = frozenset("rubbish debris stall hawker outside-shop car-parking bike-parking shared-bike ponding".split())
+SEEN_BY_VIDEO = frozenset(
+    ["rubbish", "debris", "stall", "hawker", "outside-shop", "car-parking", "bike-parking", "shared-bike", "ponding"]
+)
 NEWER_LIST_FROM = 1_782_835_200_000
 """2026-07-01 in Shanghai: GB/T 47678.5-2026 comes into force."""
 
@@ -102,6 +104,15 @@ class Press:
     city: City
     switches: Switches
     start: int
+    redivided_from: int = 1 << 30
+    """The day on which some streets' unit grids are divided anew."""
+
+    def grid_of(self, problem: Problem, day: int) -> str:
+        """Code of the unit grid in force on a day."""
+        again = self.city.redivided(self.switches.grid_redivision)
+        if day >= self.redivided_from and self.city.community_of[problem.cell].street.code in again:
+            return self.city.new_grid(problem.cell, problem.u)
+        return self.city.grid_codes[problem.cell]
 
     def emit(self, day: int) -> Iterator[Emitted]:
         """All records caused by the problems of a day; some are received on later days."""
@@ -110,7 +121,19 @@ class Press:
         yield from self._idle(day)
 
     # --- one problem -------------------------------------------------------------------------------------------
-    def _problem(self, problem: Problem) -> Iterator[Emitted]:
+    def _problem(self, problem: Problem) -> list[Emitted]:
+        """All records of a problem; the one received first opens the case, the others belong to it."""
+        emitted = list(self._tellings(problem))
+        made = sorted((item for item in emitted if isinstance(item, Made)), key=lambda item: item.received_at)
+        opener = made[0].expected if made else ""
+        for item in made[1:]:
+            if item.expected in ("filed", "linked"):
+                item.expected = "linked" if opener == "filed" else ""
+        if made and problem.recurrence_of and opener == "filed":
+            made[0].expected = ""  # the case before it may still be open
+        return emitted
+
+    def _tellings(self, problem: Problem) -> Iterator[Emitted]:
         if problem.chronic_idle:
             return
         rng = dice(self.city.seed, "reports", problem.id)
@@ -128,7 +151,7 @@ class Press:
         first = self._report(rng, problem, channel, 0, extra)
         yield first
         yield from extra
-        yield from self._repeats(rng, problem, first)
+        yield from self._repeats(rng, problem, first.body["source_ref"])
         yield from self._afterwards(rng, problem, first)
 
     def _first_net(self, rng: Random, problem: Problem) -> str:
@@ -150,14 +173,13 @@ class Press:
             return Misconduct(grid.worker, "grid_under_reporting", problem.begun_at, problem.id)
         return None
 
-    def _repeats(self, rng: Random, problem: Problem, first: Made) -> Iterator[Emitted]:
+    def _repeats(self, rng: Random, problem: Problem, first: str) -> Iterator[Emitted]:
         """The same problem through further nets and channels, and from the other side of a border."""
         number = 1
         extra: list[Emitted] = []
         if problem.twin is not None:
             made = self._report(rng, problem, rng.choice(("hotline", "citizen-app")), number, extra, at=problem.twin)
             made.errors.append(problem.twin_kind)
-            made.expected = "linked"
             yield made
             number += 1
         many = 2.4 if problem.kind.emergency else 1.0
@@ -166,9 +188,8 @@ class Press:
             channel = rng.choices(tuple(OTHERS), tuple(OTHERS.values()))[0]
             made = self._report(rng, problem, channel, number, extra)
             made.errors.append("duplicate")
-            made.expected = "linked" if first.expected in ("filed", "linked") else ""
             if rng.random() < self.switches.named_duplicates:
-                made.body["related_refs"] = [first.body["source_ref"]]
+                made.body["related_refs"] = [first]
                 made.errors.append("named_duplicate")
             yield made
             number += 1
@@ -212,8 +233,6 @@ class Press:
 
     def _idle(self, day: int) -> Iterator[Emitted]:
         """Complaints of a day about what nobody owns."""
-        from pipeline.simulation.problems import idle_problems
-
         for problem in idle_problems(self.city, self.switches, self.start):
             if chance(self.city.seed, "idle complaint", problem.id, day) >= 0.4:
                 continue
@@ -255,9 +274,7 @@ class Press:
                     errors.append("inaccurate_category")
                 extra.append(Misconduct(worker, errors[-1], sent, problem.id))
         shown = self._shown(rng, problem, channel)
-        settled = (
-            channel == "grid-worker" and kind.easy and number == 0 and rng.random() < self.switches.self_handled
-        )
+        settled = channel == "grid-worker" and kind.easy and number == 0 and rng.random() < self.switches.self_handled
         told = grammar.tell(
             rng, self.city, kind, problem.cell, channel,
             personal=self.switches.personal_details, typos=self.switches.typos, value=shown,
@@ -323,13 +340,19 @@ class Press:
         return found
 
     def _expected(self, problem: Problem, body: Body, settled: bool) -> str:
+        kind = problem.kind
         if settled:
             return "logged:handled_in_grid"
-        if problem.kind.measured is None or problem.kind.key in ("ponding", "noise", "site-noise", "pothole"):
+        if kind.measured is None:
             return "filed"
-        if "evidence" in body:
+        if kind.key in ONLY_MEASURED and "evidence" in body:
             return "logged:below_standard" if problem.below else "filed"
-        return "filed:unmeasured"
+        return "" if problem.below or kind.key in UNSURE or "evidence" not in body else "filed"
+
+    def _patrol(self, grid: str, found_at: int) -> str:
+        """The walk on which a find was made."""
+        day, within = divmod(found_at - self.start, DAY)
+        return patrol_ref(day, grid, int(within >= 13 * HOUR))
 
     def _particulars(self, rng: Random, made: Made, problem: Problem, told: kinds.Kind, settled: bool) -> None:
         """The fields that only this channel has."""
@@ -347,8 +370,9 @@ class Press:
                 "reporter_role": "worker",
                 "reporter_unit": community.street.office,
                 "reporter_id": grid.worker,
-                "grid_code": self.city.grid_codes[problem.cell],
+                "grid_code": self.grid_of(problem, (body["found_at"] - self.start) // DAY),
                 "self_handled": settled,
+                "patrol_ref": self._patrol(grid.code, body["found_at"]),
                 "photos": [f"IMG-{body['source_ref']}-{n}" for n in range(1 + settled)],
             }
             if problem.component is not None and rng.random() < 0.7:
@@ -360,6 +384,7 @@ class Press:
         if channel == "hotline":
             person, number = names.person(rng), names.phone(rng)
             body |= {"reporter_name": person, "reporter_phone": number, "callback_wanted": rng.random() < 0.8}
+            body["area_code"] = community.code if rng.random() < 0.4 else ""
             made.private += [("name", person), ("phone", number)]
             return
         body["channel"] = channel
@@ -370,6 +395,17 @@ class Press:
             number = names.phone(rng)
             body["reporter_phone"] = number
             made.private.append(("phone", number))
+
+
+ONLY_MEASURED = frozenset(("rubbish", "stall", "bin-full", "shared-bike"))
+"""Kinds with no observed condition beside the measured one: a value under the threshold decides alone."""
+UNSURE = frozenset(("ponding", "noise", "site-noise", "pothole"))
+"""Kinds with several measured conditions: what becomes of a report is not certain from one value."""
+
+
+def patrol_ref(day: int, grid: str, half: int) -> str:
+    """Number of the log of a walk: half 0 is the morning's, 1 the afternoon's."""
+    return f"PT{day:03d}-{grid}-{half}"
 
 
 def reports_daily(city: City, switches: Switches) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from random import Random
 
-from pipeline.domain.geo.datum import from_wgs84
+from pipeline.domain.geo.datum import Datum, from_wgs84
 from pipeline.simulation.dice import dice
 from pipeline.simulation.reports import Made
 from pipeline.simulation.switches import Switches
@@ -20,7 +20,11 @@ def spoiled(seed: int, switches: Switches, made: Made) -> Iterator[Made]:
     rng = dice(seed, "spoil", made.body["source_system"], made.body["source_ref"])
     _place(rng, switches, made)
     if rng.random() < switches.unknown_category:
-        made.body |= {"category_standard": "", "category_kind": "incident", "category_code": rng.choice(("99999", "X12"))}
+        made.body |= {
+            "category_standard": "",
+            "category_kind": "incident",
+            "category_code": rng.choice(("99999", "X12")),
+        }
         made.errors.append("unknown_category")
     if rng.random() < switches.dirty_values:
         _dirty(rng, made)
@@ -72,7 +76,7 @@ def _swapped(made: Made) -> None:
 
 
 def _gcj02(made: Made) -> None:
-    lon, lat = from_wgs84(made.body["lon"], made.body["lat"], "GCJ02")
+    lon, lat = from_wgs84(made.body["lon"], made.body["lat"], Datum.GCJ02)
     made.body |= {"lon": round(lon, 6), "lat": round(lat, 6), "datum": "GCJ02"}
     made.errors.append("gcj02")
 
@@ -94,7 +98,11 @@ def _dirty(rng: Random, made: Made) -> None:
     body = made.body
     draw = rng.randrange(4)
     if draw == 0:
-        body |= {"place_name": "-", "category_text": " - ", "component_code": "-" if not body.get("component_code") else body["component_code"]}
+        body |= {
+            "place_name": "-",
+            "category_text": " - ",
+            "component_code": "-" if not body.get("component_code") else body["component_code"],
+        }
         made.errors.append("dash_values")
     elif draw == 1:
         body |= {"title": "   ", "place_name": "  "}
@@ -120,7 +128,9 @@ def _refused(rng: Random, made: Made) -> Iterator[Made]:
         other.copy = 1
         yield _sent_back(other, "conflicting_content")
         return
-    reason = ("future_time", "ancient_time", "not_a_number", "oversize", "missing_field", "impossible_coordinates")[fault]
+    reason = ("future_time", "ancient_time", "not_a_number", "oversize", "missing_field", "impossible_coordinates")[
+        fault
+    ]
     body |= (
         {"found_at": body["received_at"] + 40 * 86_400_000},
         {"found_at": 883_612_800_000},

@@ -122,6 +122,14 @@ class Switches:
         """No behaviour but those given."""
         return cls(**{**OFF, **values})
 
+    def describe(self) -> list[dict[str, Any]]:
+        """A row per switch for help and documentation: name, rate, default, unit, assumed or stated, meaning."""
+        return [
+            {"name": item.name, "rate": getattr(self, item.name), "default": item.default}
+            | {name: item.metadata[name] for name in ("unit", "status", "meaning")}
+            for item in fields(self)
+        ]
+
     def as_json(self) -> str:
         """The settings as they are kept with the truth."""
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -139,12 +147,3 @@ def _read_number(name: str, text: str, values: dict[str, float], faults: list[Fa
         values[name] = float(text)
     except ValueError:
         faults.append(Fault(f"switch {name}", "value", text, f"give a number, for example {name}=0.1"))
-
-
-def describe() -> list[tuple[str, float, str, str, str]]:
-    """Rows (name, default, unit, meaning, assumed or stated) for help and documentation."""
-    return [
-        (item.name, item.default, item.metadata["unit"], item.metadata["meaning"], item.metadata["status"])
-        for item in fields(Switches)
-        if isinstance(item.default, (int, float))
-    ]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pipeline.domain.ids import digest, number, report_id
-from pipeline.domain.limits import SEVERITIES, DetectPolicy, Limit, Probe
+from pipeline.domain.limits import SEVERITIES, Limit, Probe
+from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.readings import Millis
 from pipeline.domain.reference.rows import AlarmType
 from pipeline.events.base import Channel

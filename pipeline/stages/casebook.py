@@ -7,7 +7,6 @@ about 110 m around a point.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from math import cos, floor, radians
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from pipeline.state import KeyedState
 
 CELL_DEG = 0.001
 """Side of a cell of the index: 111 m north-south."""
+METRES_PER_DEGREE = 111_195.0
 KEEP_SEEN_DAYS = 35
 """How long a report's answer is remembered, so that a redelivery meets it."""
 KEEP_ENDED_DAYS = 30
@@ -65,6 +65,8 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     acted: tuple[str, ...] = ()
     address: str = ""
     summary: str = ""
+    told: int = 0
+    """How many of ``report_ids`` heard the outcome."""
 
     @property
     def open(self) -> bool:
@@ -107,13 +109,14 @@ def cell_key(row: int, column: int, family: str) -> int:
     return ((row + 90_000) << 39) | ((column + 180_000) << 20) | _family_bits(family)
 
 
-def cells_around(lon: float, lat: float, radius_m: float) -> Iterator[tuple[int, int]]:
-    """Rows and columns of all cells that a circle touches."""
-    high = radius_m / 111_195.0
+def keys_around(lon: float, lat: float, radius_m: float, family: str) -> list[int]:
+    """Index keys of all cells that a circle touches."""
+    high = radius_m / METRES_PER_DEGREE
     wide = high / max(0.05, cos(radians(lat)))
-    for row in range(floor((lat - high) / CELL_DEG), floor((lat + high) / CELL_DEG) + 1):
-        for column in range(floor((lon - wide) / CELL_DEG), floor((lon + wide) / CELL_DEG) + 1):
-            yield row, column
+    low, bits = floor((lon - wide) / CELL_DEG), _family_bits(family)
+    columns = range(low + 180_000, floor((lon + wide) / CELL_DEG) + 180_001)
+    rows = range(floor((lat - high) / CELL_DEG) + 90_000, floor((lat + high) / CELL_DEG) + 90_001)
+    return [(row << 39) | (column << 20) | bits for row in rows for column in columns]
 
 
 class CaseBook(KeyedState):
@@ -138,18 +141,17 @@ class CaseBook(KeyedState):
 
     def cases_near(self, tile: str, family: str, lon: float, lat: float, radius_m: float) -> list[CaseEntry]:
         """Cases of ``tile`` and ``family`` in the cells that the circle touches (some lie outside the circle)."""
-        keys = (cell_key(row, column, family) for row, column in cells_around(lon, lat, radius_m))
-        return [case for key in keys for case in self._cases_at(key, tile)]
+        return self._cases_at(keys_around(lon, lat, radius_m, family), tile)
 
     def cases_of_person(self, tile: str, family: str, pseudonym: str) -> list[CaseEntry]:
         """Cases of ``tile`` without coordinates that came from this door or person."""
-        return self._cases_at(_person_key(tile, family, pseudonym), tile) if pseudonym else []
+        return self._cases_at([_person_key(tile, family, pseudonym)], tile) if pseudonym else []
 
     def ghosts_near(self, tile: str, family: str, lon: float, lat: float, radius_m: float) -> list[NeighbourNotice]:
         """Ghosts kept by ``tile`` in the cells that the circle touches."""
-        keys = (-cell_key(row, column, family) for row, column in cells_around(lon, lat, radius_m))
         prefix = tile + "/"
-        return [self.get("ghost", found).notice for key in keys for found in self._ids(key) if found.startswith(prefix)]
+        found = [name for key in keys_around(lon, lat, radius_m, family) for name in self._ids(-key)]
+        return [self.get("ghost", name).notice for name in found if name.startswith(prefix)]
 
     def leaving(self, day: int) -> list[tuple[str, str]]:
         """Spaces and keys of the entries that may go on ``day``, in order of writing."""
@@ -160,9 +162,18 @@ class CaseBook(KeyedState):
         for due in [due for due in self._leaving if due <= day]:
             del self._leaving[due]
 
-    def _cases_at(self, key: int, tile: str) -> list[CaseEntry]:
-        found = (self.get("case", case_id) for case_id in self._ids(key))
-        return [case for case in found if case.tile == tile]
+    def _cases_at(self, keys: list[int], tile: str) -> list[CaseEntry]:
+        """The cases of a tile under index keys; a case id begins with its tile, so others are not even decoded."""
+        index, entries, decode = self._index, self._entries["case"], self._decoders["case"].decode
+        prefix = tile + "-"
+        found: list[CaseEntry] = []
+        for key in keys:
+            ids = index.get(key)
+            if ids is not None:
+                for case_id in (ids,) if ids.__class__ is str else ids:
+                    if case_id.startswith(prefix):
+                        found.append(decode(entries[case_id]))  # type: ignore[arg-type]  # entries of this space
+        return found
 
     def _ids(self, key: int) -> tuple[str, ...]:
         found = self._index.get(key, ())

@@ -25,7 +25,7 @@ from pipeline.events.facts import CaseMerged, CaseMoved, Fact
 from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.casebook import CaseBook, CaseEntry, Ghost, SeenReport
-from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate, origin_number, same_problem
+from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, Verdict, deduplicate, origin_number, same_problem
 from pipeline.stages.file import DISPATCHED, Filing, file
 from pipeline.stages.reported import (
     boundary_fact,
@@ -59,14 +59,12 @@ class CaseworkPolicy:
 
 def policy_of(reference: Reference) -> CaseworkPolicy:
     """The policy of a reference set: radius and window come from its categories."""
-    spans = {row.key: (row.radius_m, row.window_h * 3_600_000) for row in reference.tables.categories}
-    usual = (30.0, 168 * 3_600_000)
+    spans = {row.key: (row.radius_m, row.window_h * HOUR_MS) for row in reference.tables.categories}
+    widest: dict[str, float] = {}
+    for row in reference.tables.categories:
+        widest[row.family] = max(row.radius_m, widest.get(row.family, 0.0))
     systems = tuple(sorted({row.source_system for row in reference.tables.source_categories}))
-    duplicates = DuplicatePolicy(
-        systems=systems,
-        radius_m=lambda standard, kind, code: spans.get((standard, kind, code), usual)[0],
-        window_ms=lambda standard, kind, code: spans.get((standard, kind, code), usual)[1],
-    )
+    duplicates = DuplicatePolicy(systems=systems, spans=spans, widest=widest)
     return CaseworkPolicy(reference, duplicates)
 
 
@@ -222,7 +220,7 @@ class Casework:
         return Outcome(facts, (merge, *gone), (kept, Change("case", case.case_id, after)))
 
     def _same_as(self, book: CaseBook, told: NeighbourNotice) -> tuple[CaseEntry, float, int] | None:
-        reach = self.policy.duplicates.max_radius_m
+        reach = self.policy.duplicates.reach_of(told.family)
         best: tuple[CaseEntry, float, int] | None = None
         for case in book.cases_near(told.tile, told.family, told.lon, told.lat, reach):
             found = same_problem(told, case, self.policy.duplicates)

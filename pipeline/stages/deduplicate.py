@@ -11,18 +11,21 @@ both reports up to ``max_radius_m``, which is also how far notices to neighbour 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pipeline.domain.geo.projection import distance_m
-from pipeline.domain.ids import digest, report_id
-from pipeline.domain.text import similarity
+from pipeline.domain.ids import number, report_id
+from pipeline.domain.text import likeness as text_likeness
 from pipeline.events.base import Linked, Millis, Value
 from pipeline.events.casework import NeighbourNotice
 from pipeline.events.intake import LocatedReport
 from pipeline.stages.casebook import CaseBook, CaseEntry
 
 HOUR_MS = 3_600_000
+USUAL = (30.0, 168 * HOUR_MS)
+"""Radius and window of a category that states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,18 @@ class DuplicatePolicy:
     error_cap_m: float = 50.0
     recurrence_ms: Millis = 30 * 24 * HOUR_MS
     systems: tuple[str, ...] = ()
-    radius_m: Callable[[str, str, str], float] = lambda standard, kind, code: 30.0
-    window_ms: Callable[[str, str, str], Millis] = lambda standard, kind, code: 168 * HOUR_MS
+    spans: Mapping[tuple[str, str, str], tuple[float, Millis]] = field(default_factory=dict)
+    """Radius and window by category."""
+    widest: Mapping[str, float] = field(default_factory=dict)
+    """The largest radius by family."""
+
+    def span(self, key: tuple[str, str, str]) -> tuple[float, Millis]:
+        """Radius in metres and window of a category."""
+        return self.spans.get(key, USUAL)
+
+    def reach_of(self, family: str) -> float:
+        """How far a search among a family has to go, whatever the location errors."""
+        return min(self.widest.get(family, USUAL[0]) + self.error_cap_m, self.max_radius_m)
 
 
 class Verdict(Value, frozen=True, kw_only=True):
@@ -102,10 +115,11 @@ def _known(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> l
     if report.lon is None or report.lat is None:
         people = (report.address_key, report.reporter_key)
         return [case for person in people for case in book.cases_of_person(place.tile, family, person)]
-    known: list[Known] = []
-    known += book.cases_near(place.tile, family, report.lon, report.lat, policy.max_radius_m)
-    known += book.ghosts_near(place.tile, family, report.lon, report.lat, policy.max_radius_m)
-    return known
+    reach = policy.reach_of(family)
+    cases = book.cases_near(place.tile, family, report.lon, report.lat, reach)
+    if not place.neighbour_tiles:
+        return list(cases)
+    return [*cases, *book.ghosts_near(place.tile, family, report.lon, report.lat, reach)]
 
 
 def _urgency_agrees(known: Known, located: LocatedReport) -> bool:
@@ -118,18 +132,19 @@ def _runs(known: Known) -> bool:
 
 
 def _judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Verdict | None:
+    """The link to one open case, or ``None``. Cheap questions come before dear ones: most candidates fall early."""
     report, about = located.report, located.classification
     gap = report.begun_at - known.begun_at
-    key = (known.standard, known.kind, known.code)
-    same_person = bool(report.reporter_key) and report.reporter_key == known.reporter_key
-    likeness = similarity(report.signature, known.signature)
     distance = _distance(report.lon, report.lat, known)
-    if report.component_code and report.component_code == known.component_code:
-        return _linked(known, same_person, 1.0, distance, gap, likeness, "D2-component")
-    reach = _reach(policy.radius_m(*key), report.error_m, known, policy)
-    window = policy.window_ms(*key)
-    if abs(gap) > window or (distance is not None and distance > reach):
+    same_component = bool(report.component_code) and report.component_code == known.component_code
+    radius, window = policy.span((known.standard, known.kind, known.code))
+    reach = _reach(radius, report.error_m, known, policy)
+    if not same_component and (abs(gap) > window or (distance is not None and distance > reach)):
         return None
+    same_person = bool(report.reporter_key) and report.reporter_key == known.reporter_key
+    likeness = text_likeness(report.signature, known.signature)
+    if same_component:
+        return _linked(known, same_person, 1.0, distance, gap, likeness, "D2-component")
     nearness = 1.0 - distance / reach if distance is not None else 0.5
     freshness = 1.0 - abs(gap) / window
     same_code = 1.0 if about.code == known.code else 0.4
@@ -174,12 +189,10 @@ def _recurs(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> bo
     if about.code != known.code:
         return False
     distance = _distance(report.lon, report.lat, known)
-    near = distance is None or distance <= _reach(
-        policy.radius_m(known.standard, known.kind, known.code), report.error_m, known, policy
-    )
-    return (
-        near and report.received_at - known.filed_at >= 0 and report.received_at - _ended(known) <= policy.recurrence_ms
-    )
+    radius, _ = policy.span((known.standard, known.kind, known.code))
+    near = distance is None or distance <= _reach(radius, report.error_m, known, policy)
+    since = report.received_at - _ended(known)
+    return near and report.received_at >= known.filed_at and since <= policy.recurrence_ms
 
 
 def _ended(known: Known) -> Millis:
@@ -206,19 +219,23 @@ def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePoli
         return None
     if not (notice.open and case.open) or (notice.case_class == "emergency") != (case.case_class == "emergency"):
         return None
-    key = (case.standard, case.kind, case.code)
+    radius, window = policy.span((case.standard, case.kind, case.code))
     distance = distance_m(notice.lon, notice.lat, case.lon, case.lat)
     gap = abs(notice.begun_at - case.begun_at)
     error = min(max(notice.error_m, case.error_m), policy.error_cap_m)
-    reach = min(policy.radius_m(*key) + error, policy.max_radius_m)
-    window = policy.window_ms(*key)
+    reach = min(radius + error, policy.max_radius_m)
     if distance > reach or gap > window:
         return None
-    likeness = similarity(notice.signature, case.signature)
+    likeness = text_likeness(notice.signature, case.signature)
     score = 0.45 * (1 - distance / reach) + 0.25 * (1 - gap / window) + 0.30 * likeness
     return (distance, gap) if score >= policy.threshold else None
 
 
 def origin_number(topic: str, partition: int, offset: int) -> int:
     """One number for an origin, to tell a replay (same origin) from a redelivery."""
-    return int(digest(topic, str(partition), str(offset)), 16) >> 1
+    return (_topic_number(topic, partition) << 40) + offset
+
+
+@lru_cache(maxsize=4096)
+def _topic_number(topic: str, partition: int) -> int:
+    return number(topic, str(partition)) & 0x7FFFFF

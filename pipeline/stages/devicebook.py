@@ -6,6 +6,7 @@ Entries are small and of bounded size; there are as many as devices (times metri
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -125,9 +126,7 @@ class DeviceBook:
         self.strangers: dict[str, Stranger] = {}
         self.metrics: dict[str, tuple[str, ...]] = {}
         """Index: the metrics of each device that has series, in order of first writing."""
-        self._spaces: dict[str, dict[str, Value]] = {
-            SERIES: self.series, ALARM: self.alarms, STRANGER: self.strangers
-        }  # type: ignore[dict-item] # fmt: skip # dict is invariant; apply keeps each space to its type
+        self._spaces: dict[str, dict[str, Any]] = {SERIES: self.series, ALARM: self.alarms, STRANGER: self.strangers}
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Write the changes of one step."""

@@ -87,14 +87,14 @@ def _waiting(located: LocatedReport) -> Filing | None:
     about, place = located.classification, located.place
     if not about.code and about.case_class != "emergency":
         return _held(
-            Filed.WAITING_PERSON, "pending_register", "F2-no-category", "no category is sure enough: a person decides"
+            Filed.WAITING_PERSON, "pending_filing", "F2-no-category", "no category is sure enough: a person decides"
         )
     if about.case_class == "emergency":
         return None
     if place.method == "none":
         return _held(
             Filed.WAITING_INFORMATION,
-            "pending_verify",
+            "waiting_information",
             "F3-no-place",
             "no place known: to be verified with the reporter",
         )

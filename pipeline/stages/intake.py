@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from pipeline.domain.ids import DAY_MS, report_id
-from pipeline.domain.readings import Readings
+from pipeline.domain.privacy import redact
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Fate, Logged, Value
 from pipeline.events.casework import CaseAction
@@ -21,7 +21,7 @@ from pipeline.events.records import ACTION_SCHEMA, READINGS_SCHEMA, REPORT_SCHEM
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.deduplicate import origin_number
 from pipeline.stages.screen import ScreenPolicy, content_hash, screen
-from pipeline.stages.screen_readings import screen_readings
+from pipeline.stages.screen_readings import Readings, screen_readings
 from pipeline.stages.work import CHANNELS, screen_action, work_fact
 from pipeline.state import KeyedState
 
@@ -120,7 +120,7 @@ class Intake:
     def _screened(self, state: IntakeBook, arrival: Arrival, fresh: dict[str, Answered]) -> Taken:
         schema = arrival.schema
         if schema == READINGS_SCHEMA:
-            return Taken(readings=screen_readings(arrival, self.policy.tolerance_ms))
+            return Taken(readings=screen_readings(arrival.body or {}, arrival, self.policy.tolerance_ms))
         if schema in REPORT_SCHEMAS:
             report = screen(arrival, self.policy)
             again = _met(state, fresh, report.report_id, report.content_hash, arrival)
@@ -174,7 +174,7 @@ def quarantined(arrival: Arrival, fault: InvalidRecord) -> Outcome:
     fact = RecordQuarantined(
         fact_id=f"{origin.topic}:{origin.partition}:{origin.offset}", at=at if _storable(at) else 0, recorded=arrival.order,
         topic=origin.topic, partition=origin.partition, offset=origin.offset, schema=arrival.schema, reason=fault.reason,
-        field=fault.field, value=fault.value, remedy=fault.remedy, raw=raw[:RAW_LIMIT], attempts=1,
+        field=fault.field, value=redact(fault.value).text, remedy=fault.remedy, raw=raw[:RAW_LIMIT], attempts=1,
     )  # fmt: skip
     channel = CHANNELS.get(arrival.schema) or _channel_of(arrival)
     return Outcome((fact,), settled=(Settlement(channel, Fate.QUARANTINED, fault.reason),))

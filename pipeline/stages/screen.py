@@ -19,7 +19,7 @@ from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.geo.places import decimals
 from pipeline.domain.ids import report_id
 from pipeline.domain.privacy import address_key, generalise_address, pseudonym, redact
-from pipeline.domain.text import blank_to_none, clean, order_numbers, signature
+from pipeline.domain.text import blank_to_none, clean, fold, order_numbers, sketch
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
 from pipeline.events.intake import ScreenedReport
@@ -81,7 +81,7 @@ def screen(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         place_name=blank_to_none(body["place_name"]) or "",
         title=redact(title).text if title else "",
         text=redacted.text,
-        signature=signature(text or title),
+        signature=sketch(fold(redacted.text or title)),
         category_standard=body["category_standard"],
         category_kind=body["category_kind"],
         category_code=blank_to_none(body["category_code"]) or "",

@@ -23,6 +23,7 @@ EARLIEST: Millis = 946_684_800_000
 TOLERANCE: Millis = 300_000
 """How far a sender's clock may be ahead: 5 minutes."""
 MAX_SAMPLES = 10_000
+CLOCK = "set the sender's clock: nothing is older than 2000 or more than 5 minutes ahead"
 
 _UNITS: dict[str, tuple[str, float, tuple[str, ...]]] = {"": ("", 1.0, ("no_unit",))}
 """Memo of units as written → base unit, factor, flags. Bounded: at most ``_MAX_UNITS`` spellings are remembered."""
@@ -50,7 +51,7 @@ def screen_readings(body: Body, arrival: Arrival, tolerance: Millis = TOLERANCE)
     received, started = _time(body, "received_at"), _time(body, "started_at")
     appended = arrival.appended_at
     if received > appended + tolerance:
-        raise _future("received_at", received)
+        raise InvalidRecord(Reason.FUTURE_TIME, "received_at", received, CLOCK)
     offsets, values = _array(body, "offsets_ms"), _array(body, "values")
     known = _UNITS.get(body.get("unit") or "") or _unit(body["unit"])
     unit, factor, flags = known
@@ -65,9 +66,9 @@ def screen_readings(body: Body, arrival: Arrival, tolerance: Millis = TOLERANCE)
         times, column, flags = _columns(started, offsets, values, flags)
         at = times[-1] if times else started
     if at > latest:
-        raise _future("started_at + offsets_ms", at)
+        raise InvalidRecord(Reason.FUTURE_TIME, "started_at + offsets_ms", at, CLOCK)
     if started < EARLIEST or (times and times[0] < EARLIEST):
-        raise _ancient("started_at", min(started, *times))
+        raise InvalidRecord(Reason.ANCIENT_TIME, "started_at", min((started, *times)), CLOCK)
     if factor != 1.0:
         column = tuple([round(value * factor, DIGITS) for value in column])
     return Readings(
@@ -134,7 +135,7 @@ def _time(body: Body, field: str) -> Millis:
     value = body.get(field)
     if type(value) is int:
         if value < EARLIEST:
-            raise _ancient(field, value)
+            raise InvalidRecord(Reason.ANCIENT_TIME, field, value, CLOCK)
         return value
     if value is None:
         raise InvalidRecord(Reason.MISSING_FIELD, field, value, "send milliseconds since 1970 in UTC")
@@ -181,11 +182,3 @@ def _unit(written: object) -> tuple[str, float, tuple[str, ...]]:
 
 def _not_finite(value: float) -> InvalidRecord:
     return InvalidRecord(Reason.NOT_A_NUMBER, "values", value, "leave a missing reading out, or send null")
-
-
-def _future(field: str, value: Millis) -> InvalidRecord:
-    return InvalidRecord(Reason.FUTURE_TIME, field, value, "set the sender's clock; 5 minutes ahead are tolerated")
-
-
-def _ancient(field: str, value: Millis) -> InvalidRecord:
-    return InvalidRecord(Reason.ANCIENT_TIME, field, value, "send the time of the reading; nothing is older than 2000")

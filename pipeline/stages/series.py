@@ -12,24 +12,23 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.domain.limits import NEVER, DetectPolicy, Group, Limit, Probe
-from pipeline.domain.readings import DAY_MS, LOUDEST_DB, MIN_RUNS, Millis, energy, largest_8h, leq, mean
+from pipeline.domain.limits import NEVER, Group, Probe
+from pipeline.domain.probes import DetectPolicy
+from pipeline.domain.readings import DAY_MS, MIN_RUNS, Millis, energy, largest_8h, leq, mean
 from pipeline.events.records import Origin
-from pipeline.stages.alarms import Alarms, Cause, Exceedance
+from pipeline.stages.alarms import Alarms, Cause
 from pipeline.stages.devicebook import Bucket, Series, Watch
+from pipeline.stages.judge import UNTOUCHED, Judge
 
-UNTOUCHED = Watch(limit_id="")
 
-
-class Draft:
+class Draft(Judge):
     """A series being changed by one record. ``series`` gives the entry to keep."""
 
-    __slots__ = ("_alarms", "_policy", "buckets", "cause", "closes", "last", "opens", "probe", "watches")
+    __slots__ = ("buckets", "closes", "last", "opens")
 
     def __init__(self, policy: DetectPolicy, probe: Probe, alarms: Alarms, cause: Cause, at: Millis) -> None:
-        self._policy, self._alarms, self.cause, self.probe = policy, alarms, cause, probe
+        super().__init__(policy, probe, alarms, cause)
         self.last: Millis = -1
-        self.watches: dict[str, Watch] = {}
         self.buckets: list[Bucket] = []
         self._open(at)
 
@@ -37,17 +36,18 @@ class Draft:
     def of(cls, series: Series, policy: DetectPolicy, probe: Probe, alarms: Alarms, cause: Cause) -> Draft:
         """The draft of an entry. When limits have changed since, averages that go on under them are kept."""
         draft = cls.__new__(cls)
-        draft._policy, draft._alarms, draft.cause, draft.probe = policy, alarms, cause, probe
+        Judge.__init__(draft, policy, probe, alarms, cause)
         draft.last, draft.opens, draft.closes = series.last, series.opens, series.closes
         draft.buckets = list(series.buckets)
-        draft.watches = {watch.limit_id: watch for watch in series.watches}
+        if series.watches:
+            draft.watches = {watch.limit_id: watch for watch in series.watches}
         if series.layout != probe.layout:
             draft._adopt(probe, series.last)
         return draft
 
     def series(self, first: Millis, last: Millis, origin: Origin) -> Series:
         """The entry after all samples were added; ``first`` and ``last`` are those of the record."""
-        low, high = self._band()
+        low, high = self._band(max(self.last, self.opens))
         probe = self.probe
         return Series(
             probe.device.device_id, probe.metric, probe.layout, first, last, origin, self.opens, self.closes, low, high,
@@ -70,6 +70,9 @@ class Draft:
     def add(self, times: Sequence[Millis], values: Sequence[float]) -> None:
         """Samples in order of time, all later than any before and none in a judged period."""
         index, count = 0, len(times)
+        if count == 1:
+            self._add_one(times[0], values[0])
+            return
         while index < count:
             at = times[index]
             if at >= self.closes:
@@ -77,6 +80,18 @@ class Draft:
             until = bisect_left(times, self.closes, index) if times[-1] >= self.closes else count
             self._add(times[index:until], values[index:until])
             index = until
+
+    def _add_one(self, at: Millis, value: float) -> None:
+        """The same for one sample, which is the usual case."""
+        if at >= self.closes:
+            self.roll(at)
+        buckets = self.buckets
+        for index, group in enumerate(self.probe.groups):
+            slot = 1 << (at - buckets[index].start) // group.slot_ms
+            buckets[index] = _added(buckets[index], group, slot, 1, energy(value) if group.leq else value)
+        if self.probe.instant:
+            self._compare((at,), (value,))
+        self.last = at
 
     def roll(self, at: Millis) -> None:
         """Close and judge the periods that end at or before ``at``, and open those that hold it."""
@@ -115,7 +130,7 @@ class Draft:
         """Note or forget that the device is silent."""
         limit = self.probe.no_data
         if limit is not None:
-            self._put(limit, watch)
+            self.put(limit, watch)
 
     def _open(self, at: Millis) -> None:
         self.buckets = [self._bucket(group, at) for group in self.probe.groups]
@@ -138,25 +153,29 @@ class Draft:
     def _frame(self, at: Millis) -> None:
         """Between which instants samples only add up: no period ends, no window begins or ends, no limit changes."""
         civil, probe = self._policy.civil, self.probe
-        self.opens = max([bucket.start for bucket in self.buckets], default=0)
-        ends = [bucket.end for bucket in self.buckets] or [civil.period(at, DAY_MS)[1]]
-        self.closes = min(*ends, *(civil.next_minute(at, minute) for minute in probe.edges), probe.until)
+        opens, closes = 0, probe.until
+        for bucket in self.buckets:
+            if bucket.start > opens:
+                opens = bucket.start
+            if bucket.end < closes:
+                closes = bucket.end
+        for minute in probe.edges if self.buckets else (0, *probe.edges):
+            closes = min(closes, civil.next_minute(at, minute))
+        self.opens, self.closes = opens, closes
 
-    def _band(self) -> tuple[float, float]:
-        """Values strictly between need no look at instant limits. Empty while one of them is watched."""
+    def _band(self, at: Millis) -> tuple[float, float]:
+        """Values strictly between need no look at instant limits in the frame of ``at``. Empty while one is watched."""
         probe = self.probe
-        low, high = -NEVER, LOUDEST_DB if any(group.leq for group in probe.groups) else NEVER
+        low, high = -NEVER, probe.loudest
         if self.watches and (probe.instant or probe.no_data):
             averaged = {limit.row.id for group in probe.groups for limit in group.limits}
             if not averaged.issuperset(self.watches):
                 return NEVER, -NEVER
         if probe.instant:
-            minute = self._policy.civil.minute(max(self.last, self.opens))
+            minute = self._policy.civil.minute(at)
             for limit in probe.instant:
                 if limit.applies(minute):
-                    low, high = (
-                        (max(low, limit.threshold), high) if limit.falling else (low, min(high, limit.threshold))
-                    )
+                    low, high = (max(low, limit.bound), high) if limit.falling else (low, min(high, limit.bound))
         return low, high
 
     def _add(self, times: Sequence[Millis], values: Sequence[float]) -> None:
@@ -173,7 +192,7 @@ class Draft:
         self.last = times[-1]
 
     def _compare(self, times: Sequence[Millis], values: Sequence[float]) -> None:
-        low, high = self._band()
+        low, high = self._band(times[0])
         if low < min(values) and max(values) < high:
             return
         minute = self._policy.civil.minute(times[0])
@@ -182,44 +201,15 @@ class Draft:
             for limit, on in limits:
                 watch = self.watches.get(limit.row.id)
                 if on and limit.is_over(value):
-                    self._over(limit, watch or UNTOUCHED, value, at)
+                    self.over(limit, watch or UNTOUCHED, value, at)
                 elif watch is not None:
-                    self._under(limit, watch, value, at, clear=not on or limit.is_clear(value))
-
-    def _over(self, limit: Limit, watch: Watch, value: float, at: Millis) -> None:
-        """A sample over an instant limit: a new stretch is an exceedance, a longer one may reach its hold time."""
-        fresh = not watch.over or at - watch.until > 3 * self.probe.step_ms
-        watch = replace(watch, limit_id=limit.row.id, over=True, since=at if fresh else watch.since, until=at, calm=-1)
-        if fresh:
-            watch = replace(watch, times=_within(limit, watch.times, at), told=False)
-        self._put(limit, watch if watch.told else self._trigger(limit, watch, value, watch.since, at))
-
-    def _under(self, limit: Limit, watch: Watch, value: float, at: Millis, *, clear: bool) -> None:
-        """A sample on the good side of an instant limit: it takes a quiet time of clear ones to end an alarm."""
-        calm = (watch.calm if watch.calm >= 0 else at) if clear else -1
-        watch = replace(watch, over=False, calm=calm)
-        if not watch.raised:
-            times = _within(limit, watch.times, None, at)
-            self._put(limit, replace(watch, times=times) if times else None)
-        elif clear and at - calm >= limit.quiet_ms:
-            self._alarms.release(self.probe, Exceedance(limit, value, calm, at), self.cause)
-            times = _within(limit, watch.times, None, at)
-            self._put(limit, replace(watch, times=times, raised=False) if times else None)
-        else:
-            self._put(limit, watch)
-
-    def _trigger(self, limit: Limit, watch: Watch, value: float, start: Millis, end: Millis) -> Watch:
-        """Raise or count when the limit's own rule says so: at once, held long enough, or often enough."""
-        if end - watch.since < limit.hold_ms or (limit.repeating and len(watch.times) <= limit.row.allowed):
-            return watch
-        self._alarms.exceed(self.probe, Exceedance(limit, value, start, end), self.cause)
-        return replace(watch, raised=True, told=True)
+                    self.under(limit, watch, value, at, clear=not on or limit.is_clear(value))
 
     def _close(self, group: Group, bucket: Bucket) -> None:
         """Judge a period that is over (an hour of 8 h means only goes into its day, see ``_next``)."""
         if bucket.count and not group.max8h:
             value = leq(bucket.total, bucket.count) if group.leq else mean(bucket.total, bucket.count)
-            self._judge(group, value, bucket.start, bucket.end, complete=self._covered(group, bucket))
+            self.judge(group, value, bucket.start, bucket.end, complete=self._covered(group, bucket))
 
     def _covered(self, group: Group, bucket: Bucket) -> bool:
         """Whether readings cover enough of a period."""
@@ -244,50 +234,39 @@ class Draft:
         civil = self._policy.civil
         value, runs = largest_8h((civil.minute(at) // 60, hour) for at, hour in hours)
         over = runs > 0 and any(limit.is_over(value) for limit in group.limits)
-        self._judge(group, value, start, end, complete=runs >= MIN_RUNS or over)
+        self.judge(group, value, start, end, complete=runs >= MIN_RUNS or over)
 
-    def _judge(self, group: Group, value: float, start: Millis, end: Millis, *, complete: bool) -> None:
-        """Compare the average of a period with its limits: first what is over, so that an alarm passes from the limit
-        of the day to that of the night without ending in between."""
-        minute, over = self._policy.civil.minute(start), []
-        for limit in group.limits:
-            if complete and limit.is_over(value) and limit.applies(minute):
-                over.append(limit)
-                self._period_over(limit, self.watches.get(limit.row.id, UNTOUCHED), value, start, end)
-        for limit in group.limits if self.watches else ():
-            watch = self.watches.get(limit.row.id)
-            if watch is None or limit in over:
-                continue
-            if not complete:
-                self._put(limit, replace(watch, over=False))
-            elif not limit.applies(minute):  # its part of the day is past: it holds nothing any more
-                self._let_go(limit, watch, value, start, end)
-            else:
-                self._period_under(limit, watch, value, start, end)
 
-    def _period_over(self, limit: Limit, watch: Watch, value: float, start: Millis, end: Millis) -> None:
-        since = watch.since if watch.over and watch.until == start else start
-        times = _within(limit, watch.times, start)
-        watch = replace(watch, limit_id=limit.row.id, over=True, since=since, until=end, times=times)
-        self._put(limit, self._trigger(limit, watch, value, since if limit.hold_ms else start, end))
+def turned(
+    policy: DetectPolicy, probe: Probe, series: Series, at: Millis, value: float, origin: Origin
+) -> Series | None:
+    """The entry after one sample that ends a period nobody needs to hear of: well below its limits, none watched.
 
-    def _period_under(self, limit: Limit, watch: Watch, value: float, start: Millis, end: Millis) -> None:
-        if limit.is_clear(value):
-            self._let_go(limit, watch, value, start, end)
+    ``None`` when it takes a ``Draft``, which gives the same. The caller has checked order, silence, layout and band.
+    """
+    if series.watches or probe.edges or at >= probe.until or not series.buckets:
+        return None
+    opens, closes, buckets = 0, probe.until, []
+    for bucket, group in zip(series.buckets, probe.groups, strict=True):
+        total = 10.0 ** (value * 0.1) if group.leq else value
+        slots, count, start, end = bucket.slots, bucket.count + 1, bucket.start, bucket.end
+        if end <= at:
+            if group.max8h or (count > 1 and bucket.total >= group.calm * bucket.count):
+                return None
+            start, end = policy.civil.period(at, group.period_ms, group.anchor_ms)
+            slots, count = 0, 1
         else:
-            self._put(limit, replace(watch, over=False) if watch.raised or watch.times else None)
-
-    def _let_go(self, limit: Limit, watch: Watch, value: float, start: Millis, end: Millis) -> None:
-        if watch.raised:
-            self._alarms.release(self.probe, Exceedance(limit, value, start, end), self.cause)
-        times = _within(limit, watch.times, None, end)
-        self._put(limit, replace(watch, over=False, raised=False, times=times) if times else None)
-
-    def _put(self, limit: Limit, watch: Watch | None) -> None:
-        if watch is None:
-            self.watches.pop(limit.row.id, None)
-        else:
-            self.watches[limit.row.id] = watch
+            total += bucket.total
+        slots |= 1 << (at - start) // group.slot_ms
+        buckets.append(Bucket(group.key, start, end, slots, count, total, bucket.hours))
+        if start > opens:
+            opens = start
+        if end < closes:
+            closes = end
+    return Series(
+        series.device_id, series.metric, series.layout, at, at, origin, opens, closes, series.low, series.high,
+        tuple(buckets), (),
+    )  # fmt: skip
 
 
 def _added(bucket: Bucket, group: Group, slots: int, count: int, total: float) -> Bucket:
@@ -295,12 +274,3 @@ def _added(bucket: Bucket, group: Group, slots: int, count: int, total: float) -
         group.key, bucket.start, bucket.end, bucket.slots | slots, bucket.count + count, bucket.total + total,
         bucket.hours,
     )  # fmt: skip
-
-
-def _within(limit: Limit, times: tuple[Millis, ...], fresh: Millis | None, now: Millis = 0) -> tuple[Millis, ...]:
-    """Exceedances of the last window, the newest ``allowed + 1`` of them; none for limits that do not count."""
-    if not limit.repeating:
-        return ()
-    after = (fresh if fresh is not None else now) - limit.within_ms
-    kept = [at for at in times if at > after]
-    return tuple((kept if fresh is None else [*kept, fresh])[-limit.row.allowed - 1 :])

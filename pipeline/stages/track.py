@@ -19,6 +19,8 @@ from pipeline.stages.casebook import CaseBook, CaseEntry
 
 CHANNEL = "action"
 MAX_HOPS = 3
+BEFORE_CLOSING = "pending_close"
+"""The state in which feedback goes out: the check was passed and nothing but closing is left."""
 KEEP_ACTIONS = 32
 
 
@@ -71,27 +73,24 @@ def _moved(case: CaseEntry, action: CaseAction, move: Transition, reference: Ref
         acted=(*case.acted, action.action_id)[-KEEP_ACTIONS:],
     )  # fmt: skip
     facts: list[Fact] = [moved_fact(case, action, move.to_state)]
-    closing = reference.transition(after.state, "close")
-    if after.state == "pending_close" and closing is not None and "system" in closing.roles:
-        facts.append(system_move(after, action, "close", closing.to_state, hop=case.hop))
-        after = replace(after, state=closing.to_state)
-    return _ended(after, action, facts, reference)
+    return _told_and_ended(after, action, facts, reference)
 
 
-def _ended(case: CaseEntry, action: CaseAction, facts: list[Fact], reference: Reference) -> Outcome:
-    """A case that came to its end tells its reporters and its neighbour tiles."""
-    settled = (Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION),)
+def _told_and_ended(case: CaseEntry, action: CaseAction, facts: list[Fact], reference: Reference) -> Outcome:
+    """Reporters hear the outcome before a case is closed; its end is told to the neighbour tiles."""
     state = reference.state(case.state)
-    if state is None or not state.terminal:
-        return Outcome(tuple(facts), (), (Change("case", case.case_id, case),), settled)
-    after = replace(case, ended_at=action.at)
-    facts += feedback(after, action.action_id, action.at, action.origin.offset)
-    notices = farewell(after, action.at, action.origin.offset)
+    ended = state is not None and state.terminal
+    after = case
+    if ended or case.state == BEFORE_CLOSING:
+        facts += feedback(case, action.action_id, action.at, action.origin.offset)
+        after = replace(case, told=len(case.report_ids), ended_at=action.at if ended else None)
+    notices = farewell(after, action.at, action.origin.offset) if ended else ()
+    settled = (Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION),)
     return Outcome(tuple(facts), notices, (Change("case", case.case_id, after),), settled)
 
 
 def system_move(case: CaseEntry, action: CaseAction, verb: str, to_state: str, *, hop: int) -> CaseMoved:
-    """What the system does by itself after an action of a person: pass a refused case on, close a checked one."""
+    """What the system does by itself after an action of a person: pass a refused case on."""
     return CaseMoved(
         fact_id=f"{case.case_id}:{action.action_id}:{verb}", at=action.at, recorded=action.origin.offset,
         case_id=case.case_id, tile=case.tile, action=verb, from_state=case.state, to_state=to_state, actor_role="system",
@@ -111,7 +110,7 @@ def moved_fact(case: CaseEntry, action: CaseAction, to_state: str) -> CaseMoved:
 
 
 def feedback(case: CaseEntry, cause: str, at: Millis, recorded: int) -> list[Fact]:
-    """One feedback (反馈) for every report of the case, merged ones included."""
+    """One feedback (反馈) for every report of the case that was not told yet, merged ones included."""
     return [
         FeedbackSent(
             fact_id=f"{case.case_id}:feedback:{report}:{cause}",
@@ -124,7 +123,7 @@ def feedback(case: CaseEntry, cause: str, at: Millis, recorded: int) -> list[Fac
             department=case.department,
             message=case.state,
         )  # fmt: skip
-        for report in case.report_ids
+        for report in case.report_ids[case.told :]
     ]
 
 

@@ -395,7 +395,6 @@ CREATE TABLE IF NOT EXISTS wangge.quarantine
     field LowCardinality(String),
     value String,
     remedy String,
-    raw String,
     attempts Int64
 )
 ENGINE = ReplacingMergeTree

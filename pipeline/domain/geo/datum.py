@@ -1,9 +1,9 @@
 """WGS-84, CGCS2000, GCJ-02 and BD-09: told apart by name and brought to WGS-84.
 
 CGCS2000, the datum that GB/T 47678.5 asks for, agrees with WGS-84 within decimetres and is treated as the same.
-GCJ-02 is the shifted datum of Chinese maps: 100 to 700 m off inside China. Its formula is public only as rebuilt by
-users of the maps; outside a rectangle about China it is the identity. BD-09 is Baidu's further shift of GCJ-02.
-The inverses iterate to less than 0.1 m. The numpy forms compute what the scalar ones do.
+GCJ-02 is the shifted datum of Chinese maps: 300 to 700 m off in the east of China, less in the far west. Its formula is
+public only as rebuilt by users of the maps; outside a rectangle about China it is the identity. BD-09 is Baidu's
+further shift of GCJ-02. The inverses iterate to less than 0.1 m. The numpy forms compute what the scalar ones do.
 """
 
 from __future__ import annotations

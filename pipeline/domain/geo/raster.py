@@ -37,7 +37,9 @@ class Segments:
     @classmethod
     def of(cls, shapes: Shapes) -> Segments:
         """The rings of all shapes, one segment for each side."""
-        rings, owners = shapely.get_rings(shapes, return_index=True)
+        parts, shape = shapely.get_parts(shapes, return_index=True)
+        rings, part = shapely.get_rings(parts, return_index=True)
+        owners = shape[part].astype(np.int64)
         points, ring = shapely.get_coordinates(rings, return_index=True)
         joined = np.flatnonzero(ring[1:] == ring[:-1])
         start, way = points[joined], points[joined + 1] - points[joined]
@@ -72,11 +74,12 @@ class Lists:
     def between(self, first: Ints, last: Ints) -> tuple[Ints, Ints]:
         """All items of the lists ``first`` to ``last`` (inclusive) of each row, with the number of the row."""
         begin, end = self.starts[first], self.starts[last + 1]
-        row, place = _ranges(begin, end - begin)
+        row, place = ranges(begin, end - begin)
         return row, self.items[place]
 
 
-def _ranges(begin: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+def ranges(begin: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Whole numbers from each ``begin``, so many as ``lengths`` says, with the number of the row they come from."""
     row = np.repeat(np.arange(len(begin), dtype=np.int64), lengths)
     shift = begin - (np.cumsum(lengths) - lengths)
     return row, np.arange(len(row), dtype=np.int64) + shift[row]
@@ -123,7 +126,7 @@ class Raster:
         """Pairs (point, segment) with every segment within ``reach`` of its point; some farther ones, some twice."""
         low_x, low_y = self.squares(xs - reach - _SLACK_M, ys - reach - _SLACK_M)
         high_x, high_y = self.squares(xs + reach + _SLACK_M, ys + reach + _SLACK_M)
-        point, row = _ranges(low_y, high_y - low_y + 1)
+        point, row = ranges(low_y, high_y - low_y + 1)
         base = row * self.columns
         line, segment = self.segments.between(base + low_x[point], base + high_x[point])
         return point[line], segment
@@ -132,7 +135,7 @@ class Raster:
 def _touched(segments: Segments, west: float, south: float, side: float, columns: int) -> tuple[Ints, Ints]:
     """Pairs (square, segment) for every square a segment touches; long ones are taken in pieces of one side."""
     pieces = (np.hypot(segments.dx, segments.dy) / side).astype(np.int64) + 1
-    segment, piece = _ranges(np.zeros(len(pieces), np.int64), pieces)
+    segment, piece = ranges(np.zeros(len(pieces), np.int64), pieces)
     ends = []
     for step in (piece, piece + 1):
         share = step / pieces[segment]
@@ -142,7 +145,7 @@ def _touched(segments: Segments, west: float, south: float, side: float, columns
     low_x, high_x = _span(x0, x1, west, side)
     low_y, high_y = _span(y0, y1, south, side)
     wide = high_x - low_x + 1
-    of_piece, place = _ranges(np.zeros(len(wide), np.int64), wide * (high_y - low_y + 1))
+    of_piece, place = ranges(np.zeros(len(wide), np.int64), wide * (high_y - low_y + 1))
     squares = (low_y[of_piece] + place // wide[of_piece]) * columns + low_x[of_piece] + place % wide[of_piece]
     return squares, segment[of_piece]
 

@@ -11,13 +11,12 @@ area code, ``nowhere`` for a record that has neither. Names are for ever: case i
 from __future__ import annotations
 
 from hashlib import blake2b
-from itertools import product
 from math import cos, floor, radians
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from pipeline.domain.geo.projection import METRES_PER_DEGREE, Ints, distance_m
+from pipeline.domain.geo.projection import METRES_PER_DEGREE, Floats, Ints
 
 NO_PLACE = "nowhere"
 """The tile of a record without coordinates and without an area code."""
@@ -39,10 +38,12 @@ def _columns_of(row: int) -> int:
 _COLUMNS = [_columns_of(row) for row in range(_ROWS)]
 _COLUMNS_ARRAY: Ints = np.array(_COLUMNS, np.int64)
 _NARROWEST = [
-    min(cos(radians(min(90.0, abs(edge * _ROW / _UNIT - 90.0)))) for edge in (row - 10, row + 11))
+    max(1e-9, min(cos(radians(min(90.0, abs(edge * _ROW / _UNIT - 90.0)))) for edge in (row - 10, row + 11)))
     for row in range(_ROWS)
 ]
 """The least cosine of latitude within 20 km of each row: a circle's width in degrees is bounded by it."""
+_NARROWEST_ARRAY: Floats = np.array(_NARROWEST)
+_POLAR = 0.17  # cosine of 80 degrees
 _names: dict[int, str] = {}
 
 
@@ -58,15 +59,9 @@ def tile_of(lon: float, lat: float) -> str:
 
 def tiles_of(lons: ArrayLike, lats: ArrayLike) -> list[str]:
     """:func:`tile_of` for columns."""
-    x, y = np.asarray(lons, np.float64), np.asarray(lats, np.float64)
-    known = (np.abs(x) <= 180.0) & (np.abs(y) <= 90.0)
-    if not known.all():
-        for index in np.flatnonzero(~known):
-            _outside(float(x[index]), float(y[index]))
-        x, y = np.where(known, x, 0.0), np.where(known, y, 0.0)
-    rows = np.minimum(np.floor((y + 90.0) * _UNIT).astype(np.int64) // _ROW, _ROWS - 1)
-    columns = np.floor((x + 180.0) * _UNIT).astype(np.int64) % _TURN * _COLUMNS_ARRAY[rows] // _TURN
-    numbers = (rows << 15 | columns).tolist()
+    lon, lat, known = _checked(lons, lats)
+    x, _, rows, counts = _places(lon, lat)
+    numbers = (rows << 15 | x * counts // _TURN).tolist()
     names = [_names.get(number) or _name(number) for number in numbers]
     return names if known.all() else [name if here else NO_PLACE for name, here in zip(names, known, strict=True)]
 
@@ -95,59 +90,79 @@ def neighbours_within(lon: float, lat: float, radius_m: float) -> tuple[str, ...
     """The other tiles that reach within ``radius_m`` of the point, in order of their names.
 
     Usually none, up to three while the radius is below half a tile. Two points within ``radius_m`` of each other are
-    in one tile, or each one's tile is among the other's neighbours (a tile may be named that lies 0.1 % beyond).
+    in one tile, or each one's tile is among the other's neighbours (a tile may be named that lies 1 % beyond).
     ValueError for a radius below 0 or over 20 km.
     """
-    if not 0.0 <= radius_m <= LARGEST_RADIUS_M:
-        message = f"radius_m = {radius_m!r}: give 0 to {LARGEST_RADIUS_M:.0f} metres"
-        raise ValueError(message)
+    reach = _reach(radius_m)
     if not (-180.0 <= lon <= 180.0 and -90.0 <= lat <= 90.0):
         _outside(lon, lat)
         return ()
-    y = floor((lat + 90.0) * _UNIT)
+    x, y = floor((lon + 180.0) * _UNIT) % _TURN, floor((lat + 90.0) * _UNIT)
     row = min(y // _ROW, _ROWS - 1)
-    reach = int(radius_m * (_SLACK * _UNIT / METRES_PER_DEGREE)) + 2
-    up = y - row * _ROW
-    if reach <= up < _ROW - reach:
+    if reach <= y - row * _ROW < _ROW - reach:
         count = _COLUMNS[row]
-        across = floor((lon + 180.0) * _UNIT) % _TURN * count % _TURN
-        wide = (reach / (_NARROWEST[row] + 1e-9)) * count
-        if wide <= across < _TURN - wide:
+        wide = reach / _NARROWEST[row] * count
+        if wide <= x * count % _TURN < _TURN - wide:
             return ()
-    return _near_edge(lon, lat, radius_m, reach)
+    return _near_edge(x, y, row, reach)
 
 
 def neighbours_of(lons: ArrayLike, lats: ArrayLike, radius_m: float) -> list[tuple[str, ...]]:
     """:func:`neighbours_within` for columns."""
-    x, y = np.asarray(lons, np.float64).tolist(), np.asarray(lats, np.float64).tolist()
-    return [neighbours_within(lon, lat, radius_m) for lon, lat in zip(x, y, strict=True)]
+    lon, lat, known = _checked(lons, lats)
+    reach = _reach(radius_m)
+    x, y, rows, counts = _places(lon, lat)
+    up, across, wide = y - rows * _ROW, x * counts % _TURN, reach / _NARROWEST_ARRAY[rows] * counts
+    quiet = (reach <= up) & (up < _ROW - reach) & (wide <= across) & (across < _TURN - wide)
+    near: list[tuple[str, ...]] = [()] * len(x)
+    for place in np.flatnonzero(known & ~quiet).tolist():
+        near[place] = _near_edge(int(x[place]), int(y[place]), int(rows[place]), reach)
+    return near
 
 
-def _near_edge(lon: float, lat: float, radius_m: float, reach: int) -> tuple[str, ...]:
-    x, y = floor((lon + 180.0) * _UNIT) % _TURN, floor((lat + 90.0) * _UNIT)
-    own = min(y // _ROW, _ROWS - 1)
-    rows = range(max(0, (y - reach) // _ROW), min(_ROWS - 1, (y + reach) // _ROW) + 1)
-    wide = int(min(reach / (_NARROWEST[own] + 1e-9), _TURN)) + 2
-    found = {place for row in rows for place in product((row,), _columns_near(x, wide, _COLUMNS[row]))}
-    found.discard((own, x * _COLUMNS[own] // _TURN))
-    names = [_name(row << 15 | column) for row, column in found]
-    return tuple(sorted(name for name in names if _reaches(name, lon, lat, radius_m)))
+def _reach(radius_m: float) -> int:
+    """The radius in units of latitude, a little more rather than less."""
+    if not 0.0 <= radius_m <= LARGEST_RADIUS_M:
+        message = f"radius_m = {radius_m!r}: give 0 to {LARGEST_RADIUS_M:.0f} metres"
+        raise ValueError(message)
+    return int(radius_m * (_SLACK * _UNIT / METRES_PER_DEGREE)) + 2
 
 
-def _columns_near(x: int, wide: int, count: int) -> set[int]:
-    if 2 * wide >= _TURN:
-        return set(range(count))
-    return {column % count for column in range((x - wide) * count // _TURN, (x + wide) * count // _TURN + 1)}
+def _checked(lons: ArrayLike, lats: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Columns in which NaN stands as 0, and where it does not."""
+    lon, lat = np.asarray(lons, np.float64), np.asarray(lats, np.float64)
+    known = (np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0)
+    if known.all():
+        return lon, lat, known
+    for place in np.flatnonzero(~known).tolist():
+        _outside(float(lon[place]), float(lat[place]))
+    return np.where(known, lon, 0.0), np.where(known, lat, 0.0), known
 
 
-def _reaches(tile: str, lon: float, lat: float, radius_m: float) -> bool:
-    """Whether the tile's nearest point lies within the radius; near a pole its rectangle says nothing, so it counts."""
-    if abs(lat) > 80.0:
-        return True
-    west, south, east, north = tile_bounds(tile)
-    turned = lon + 360.0 * round(((west + east) / 2 - lon) / 360.0)
-    nearest = min(max(turned, west), east), min(max(lat, south), north)
-    return distance_m(turned, lat, *nearest) <= radius_m * _SLACK + 0.05
+def _places(lon: Floats, lat: Floats) -> tuple[Ints, Ints, Ints, Ints]:
+    """Units to the east and to the north, row, and columns of the row."""
+    x = np.floor((lon + 180.0) * _UNIT).astype(np.int64) % _TURN
+    y = np.floor((lat + 90.0) * _UNIT).astype(np.int64)
+    rows = np.minimum(y // _ROW, _ROWS - 1)
+    return x, y, rows, _COLUMNS_ARRAY[rows]
+
+
+def _near_edge(x: int, y: int, own: int, reach: int) -> tuple[str, ...]:
+    """The other tiles whose rectangle has a point within reach, by a distance that is never more than the true one."""
+    cosine, found = _NARROWEST[own], set()
+    wide = int(min(reach / cosine, _TURN)) + 2
+    for row in range(max(0, (y - reach) // _ROW), min(_ROWS - 1, (y + reach) // _ROW) + 1):
+        count = _COLUMNS[row]
+        up = max(row * _ROW - y, y - (row + 1) * _ROW, 0)
+        first, last = (x - wide) * count // _TURN, (x + wide) * count // _TURN
+        for column in range(first, min(last, first + count - 1) + 1):
+            aside = max(column * _TURN // count - x, x - (column + 1) * _TURN // count, 0)
+            # Near a pole a rectangle of degrees says nothing of distance: every tile met counts.
+            if up * up + (aside * cosine) ** 2 <= reach * reach or cosine < _POLAR:
+                found.add(row << 15 | column % count)
+    found.discard(own << 15 | x * _COLUMNS[own] // _TURN)
+    # Numbers and their names have the same order: six digits, and "0" to "9" come before "a" to "z".
+    return tuple([_names.get(number) or _name(number) for number in sorted(found)])
 
 
 def _outside(lon: float, lat: float) -> str:

@@ -2,7 +2,8 @@
 
 from pipeline.domain.privacy.address import canonical_address, generalise_address
 from pipeline.domain.privacy.keys import address_key, normal_phone, person_key, pseudonym
-from pipeline.domain.privacy.redact import PLACEHOLDERS, Redacted, redact
+from pipeline.domain.privacy.kinds import PLACEHOLDERS
+from pipeline.domain.privacy.redact import Redacted, redact
 from pipeline.domain.privacy.scan import scan
 
 __all__ = [

@@ -46,10 +46,14 @@ _STREET: Final = (
     r"(?:St|Street|Str|Ave?|Avenue|Rd|Road|Blvd|Boulevard|Dr|Drive|Ln|Lane|Ct|Court|Pl|Place|Sq|Square|Ter|Terrace"
     r"|Way|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Row|Park|Wharf|Path)"
 )
+# Letters and ranges: 12A, 48-50, 11A-11, 22hf; but 5th and 1st are names of streets.
+_HOUSE_REST: Final = r"(?!(?:st|nd|rd|th)\b)[A-Za-z]{0,2}(?:\s?[-&]\s?\d{0,5}[A-Za-z]{0,2})*"
 _ENGLISH_DOOR: Final = re.compile(
-    rf"[0-9](?<![\w/.\-#].)\d{{0,4}}(?:\s?-\s?\d{{1,5}})?[A-Za-z]?\s+(?=(?:[A-Z][\w'.]*\s+){{1,4}}{_STREET}\b)"
+    rf"[0-9](?<![A-Za-z0-9_/.\-#].)\d{{0,4}}{_HOUSE_REST}\s+(?=(?:[A-Z][A-Za-z0-9'.]*\s+){{1,4}}{_STREET}(?![A-Za-z0-9_]))"
 )
-_FLAT: Final = re.compile(r",?\s*\b(?:[Aa]pt|[Aa]partment|[Ss]uite|[Ff]lat)\b\.?\s*#?\s*\d+[A-Za-z]?\b")
+_FLAT: Final = re.compile(
+    r"[ ,]\s*(?:[Aa]pt|[Aa]partment|[Ss]uite|[Ff]lat)(?![A-Za-z])\.?\s*#?\s*\d+[A-Za-z]?(?![A-Za-z0-9_])"
+)
 
 
 def doors_to(text: str, replacement: str) -> tuple[str, int]:
@@ -62,11 +66,11 @@ def doors_to(text: str, replacement: str) -> tuple[str, int]:
         text, count = _DOOR.subn(
             lambda match: (match.group()[0] if match.group()[0] in _ROAD_ENDS else "") + replacement, text
         )
-    text, houses = _ENGLISH_DOOR.subn(f"{replacement} " if replacement else "", text)
-    flats = 0
-    if "pt" in text or "part" in text or "uite" in text or "lat" in text:
-        text, flats = _FLAT.subn(f" {replacement}" if replacement else "", text)
-    return text, count + houses + flats
+    if " " in text:
+        text, houses = _ENGLISH_DOOR.subn(f"{replacement} " if replacement else "", text)
+        text, flats = _FLAT.subn(f" {replacement}" if replacement else "", text) if "t" in text else (text, 0)
+        count += houses + flats
+    return text, count
 
 
 # In an address field a number with a unit is a door even without a road before it, and so is a lone building.
@@ -77,7 +81,7 @@ _FIELD_DOOR: Final = re.compile(
 )
 _REMARK: Final = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]")
 _UNIT: Final = re.compile(r",?\s*(?:\b(?:apt|apartment|unit|suite|ste|flat|room|rm)\b\.?\s*#?|#)\s*\w+", re.IGNORECASE)
-_HOUSE: Final = re.compile(r"^\s*\d{1,5}(?:\s?-\s?\d{1,5})?[A-Za-z]?\s+(?=[A-Za-z])")
+_HOUSE: Final = re.compile(rf"^\s*\d{{1,5}}{_HOUSE_REST}\s+(?=[A-Za-z])")
 
 
 def generalise_address(address: str) -> str:

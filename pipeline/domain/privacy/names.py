@@ -8,6 +8,8 @@ leaves no doubt. Names without any such context are not found.
 import re
 from typing import Final
 
+from pipeline.domain.privacy.kinds import PLACEHOLDERS
+
 __all__ = ["LABELS", "LABEL_ENDS", "TITLES", "TITLE_ENDS", "hide_english_names", "hide_names", "says_english_name"]
 
 _COMPOUND: Final = (
@@ -30,7 +32,7 @@ _NEXT: Final = (
     "电话|手机|联系|身份|住|家住|现住"
     "|家在|男|女|性别|系|来电|反映|称|表示|投诉|咨询|求助|举报|今年|现年|年龄|微信|QQ|先生|女士"
 )
-_SURE_NEXT: Final = r"\s*[，,（(]?\s*(?:男|女|身份证|电话|手机|联系|家住|现住|住址|现年|今年|\d)"
+_SURE_NEXT: Final = r"\s*[，,（(]?\s*(?:男|女|身份证|电话|手机|联系|家住|现住|住址|现年|今年|1[3-9]\d{5}|0\d{9})"
 _END: Final = rf"(?:{_NOT_HAN}|(?={_NEXT}))"
 
 # A label is known by its last two characters and matched from the last one, so that the search skips along a text.
@@ -67,27 +69,28 @@ _ANNOUNCED: Final = re.compile(
     # a label with a separator, and a surname
     rf"({_LABELLED}{_CLOSE}){_SURNAME}(?:{_HAN}{_END}|{_HAN}{{2}}{_END}|{_HAN}{{2}})"
     # a label with a colon, and anything that ends like a name: names of minorities, rare surnames
-    rf"|((?<={_PERSON})\s*[:：]\s*){_NOBODY}(?:{_HAN}{{2,8}}(?:·{_HAN}{{1,8}})+|{_HAN}{{2,4}}{_NO_OFFICE})(?=[\s，,。；;、（(]|$)"
+    rf"|((?<={_PERSON})\s*[:：]\s*){_NOBODY}(?:{_HAN}{{2,8}}(?:·{_HAN}{{1,8}})+|{_HAN}{{2,4}}{_NO_OFFICE})"
+    r"(?=[\s，,。；;、（(]|$)"
     # a label alone, 本人, 我叫: the name must end there
     rf"|((?:{_LABELLED}|(?<={_SELF}))[:：\s]{{0,2}})"
     rf"(?:{_CLEAR_SURNAME}{_HAN}(?:{_END}|{_HAN}{_END})|[{_WORDLIKE}]{_HAN}{{1,2}}?(?={_SURE_NEXT})){_NO_WORD}"
     r")"
 )
-TITLES: Final = "先生|女士|小姐|同志|阿姨|大爷|大妈|奶奶|老师"
-TITLE_ENDS: Final = "生士姐志姨爷妈奶师"
+TITLES: Final = "先生|女士|小姐|同志|阿姨|大爷|大妈"
+TITLE_ENDS: Final = "生士姐志姨爷妈"
 _SAYS_TITLE: Final = re.compile(rf"[{TITLE_ENDS}](?<={TITLES})")
 _TITLED: Final = re.compile(  # on the few characters before a title
     rf"(?:(?:{_COMPOUND}|[{_CLEAR}]|(?:(?<![一-龥])|(?<=[的位名叫为是系与和及向找由被给请]))[{_WORDLIKE}]){_HAN}{{0,2}}"
     rf"|(?<![公城门环警])[{_WORDLIKE}])$"
 )
 _TITLED_REACH: Final = 5
-_ENGLISH_NAME: Final = r"[A-Z][\w'’\-]+(?:\s+[A-Z][\w'’\-]*\.?){0,2}"
+_ENGLISH_NAME: Final = r"[A-Z][A-Za-z'’\-]+(?:\s+[A-Z][A-Za-z'’\-]*\.?){0,2}"
 _ENGLISH: Final = re.compile(
-    rf"(\b(?:[Nn]ame|[Cc]aller|[Rr]eporter)\s*[:：]\s*){_ENGLISH_NAME}"
-    rf"|(\b(?:Mr|Mrs|Ms|Miss)\b\.?\s+){_ENGLISH_NAME}"
-    r"|(\b[Mm]y\s+name\s+is\s+)(?!\[)[A-Za-z][\w'’\-]*(?:\s+[A-Z][\w'’\-]*\.?){0,2}"
+    rf"[NnCcRrMm](?<![A-Za-z].)(?:((?<=[NnCcRr])(?:ame|aller|eporter)\s*[:：]\s*){_ENGLISH_NAME}"
+    rf"|((?<=M)(?:rs?|s|iss)(?![A-Za-z])\.?\s+){_ENGLISH_NAME}"
+    r"|((?<=[Mm])y\s+name\s+is\s+)[A-Za-z][A-Za-z'’\-]*(?:\s+[A-Z][A-Za-z'’\-]*\.?){0,2})"
 )
-_NAME: Final = "[姓名]"
+_NAME: Final = PLACEHOLDERS["name"]
 
 
 def hide_names(text: str) -> tuple[str, int]:
@@ -101,12 +104,12 @@ def hide_names(text: str) -> tuple[str, int]:
 
 def says_english_name(text: str) -> bool:
     """Whether ``hide_english_names`` could find anything: cheap, and never False when it could."""
-    return "ame" in text or "M" in text or "er" in text
+    return "ame" in text or "M" in text or "aller" in text or "eporter" in text
 
 
 def hide_english_names(text: str) -> tuple[str, int]:
     """The text with the names after "name:", "my name is", "caller:", Mr, Mrs, Ms, Miss replaced, and their number."""
-    return _ENGLISH.subn(_english, text)
+    return _ENGLISH.subn(_after_label, text)
 
 
 def _before_titles(text: str) -> tuple[str, int]:
@@ -123,7 +126,3 @@ def _before_titles(text: str) -> tuple[str, int]:
 
 def _after_label(match: re.Match[str]) -> str:
     return match.group()[0] + match[match.lastindex or 0] + _NAME
-
-
-def _english(match: re.Match[str]) -> str:
-    return match[match.lastindex or 0] + _NAME

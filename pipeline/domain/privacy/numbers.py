@@ -18,10 +18,11 @@ import re
 import unicodedata
 from typing import Final
 
+from pipeline.domain.privacy.kinds import PLACEHOLDERS
+
 __all__ = ["CARD", "IDENTITY", "LANDLINE", "MOBILE", "RUN", "Numbers"]
 
 MOBILE, LANDLINE, IDENTITY, CARD = "mobile", "landline", "identity_card", "bank_card"
-_PLACEHOLDER: Final = {MOBILE: "[手机号]", LANDLINE: "[电话]", IDENTITY: "[身份证]", CARD: "[银行卡]"}
 
 _BETWEEN: Final = r"[\s\-－–—‐‑.．·()（）\u200b\ufeff]{0,3}"
 RUN: Final = re.compile(rf"[0-9０-９+＋(（](?:{_BETWEEN}\d){{6,}}[XxＸｘ]?")
@@ -106,7 +107,7 @@ _SAYS_ORDER: Final = re.compile(
     r"(?:(?:工单|订单|案件|案卷|受理|诉求|流水|信访件?|来件|登记|单)(?:编号|编码|号码|号)|编[号码]|代码|标识码|网格|(?i:case|crm|order|ticket|ref|no\.))"
     r"(?:是|为|[:：#＃\s])*[A-Za-z]{0,6}[-_]?$"
 )
-_LETTERS: Final = re.compile(r"([A-Za-z]+)[-_]?$")
+_LETTERS: Final = re.compile(r"(?<![0-9A-Za-z])([A-Za-z]+)[-_]?$")
 _CONTACT: Final = frozenset({"tel", "phone", "mobile", "mob", "wx", "vx", "qq", "v", "t", "m", "p", "id", "call"})
 _SHORT_DATE: Final = re.compile(rf"\d\d{_DAY}\d{{5}}")
 _LONG_DATE: Final = re.compile(rf"(?:19|20)\d\d{_DAY}")
@@ -131,7 +132,7 @@ class Numbers:
             if kind:
                 start = groups[index][0]
                 opened = start > done and half[start - 1] in "+(" and index == 0
-                pieces += [raw[done : start - opened], _PLACEHOLDER[kind]]
+                pieces += [raw[done : start - opened], PLACEHOLDERS[kind]]
                 done = groups[after - 1][1]
                 self.found.append(kind)
             index = after

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from pipeline.domain.privacy.address import doors_to
+from pipeline.domain.privacy.kinds import PLACEHOLDERS
 from pipeline.domain.privacy.names import (
     LABEL_ENDS,
     LABELS,
@@ -21,22 +22,7 @@ from pipeline.domain.privacy.names import (
 )
 from pipeline.domain.privacy.numbers import RUN, Numbers
 
-__all__ = ["PLACEHOLDERS", "Redacted", "redact"]
-
-PLACEHOLDERS: Final = {
-    "mobile": "[手机号]",
-    "landline": "[电话]",
-    "identity_card": "[身份证]",
-    "bank_card": "[银行卡]",
-    "plate": "[车牌]",
-    "door": "[门牌]",
-    "name": "[姓名]",
-    "email": "[邮箱]",
-    "wechat": "[微信]",
-    "qq": "[QQ]",
-    "passport": "[护照]",
-}
-"""What stands in the text instead, by kind."""
+__all__ = ["Redacted", "redact"]
 
 
 class Redacted(msgspec.Struct, frozen=True, gc=False):
@@ -48,8 +34,8 @@ class Redacted(msgspec.Struct, frozen=True, gc=False):
 
 _DIGIT: Final = re.compile(r"[0-9０-９@＠]")
 _NUMERALS: Final = r"[零〇○一二三四五六七八九幺]"
-_SPOKEN: Final = re.compile(rf"[一幺](?<!{_NUMERALS}.)[三四五六七八九]{_NUMERALS}{{9}}(?!{_NUMERALS})")
-_EMAIL: Final = re.compile(r"[A-Za-z0-9_.+\-]+\s?[@＠]\s?[A-Za-z0-9\-]+(?:\s?[.．]\s?[A-Za-z0-9\-]+)+")
+_SPOKEN: Final = re.compile(rf"[一幺][三四五六七八九](?<!{_NUMERALS}..){_NUMERALS}{{9}}(?!{_NUMERALS})")
+_EMAIL: Final = re.compile(r"[A-Za-z0-9_.+\-]+\s?[@＠]\s?[A-Za-z0-9\-]+(?:[.．][A-Za-z0-9\-]+)+")
 _WECHAT: Final = re.compile(
     r"([微VvWw](?:\s?信|(?<![A-Za-z].)(?:[Xx]|[Ee][Cc][Hh][Aa][Tt]|[Ee][Ii][Xx][Ii][Nn]))(?:同号)?\s*"
     r"(?:(?:号码?|[Ii][Dd]|是|为|[:：])\s*)+)"
@@ -81,10 +67,19 @@ def redact(text: str) -> Redacted:
 
     A text without a digit, an "@", a written-out number and any word that announces a name is returned as it is.
     """
+    found: list[str] = []
+    before = -1
+    # What one pass takes out can uncover a neighbour that it hid, so a pass that found something is not the last.
+    while len(found) > before:
+        before = len(found)
+        text = _pass(text, found)
+    return Redacted(text, tuple(found))
+
+
+def _pass(text: str, found: list[str]) -> str:
     chinese, english = not text.isascii(), says_english_name(text)
     if not english and _SUSPECT.search(text) is None:
-        return Redacted(text, ())
-    found: list[str] = []
+        return text
     if _DIGIT.search(text) is not None:
         text = _without_numbers(text, chinese, found)
     elif chinese and _CHINESE_DOOR.search(text) is not None:
@@ -97,7 +92,7 @@ def redact(text: str) -> Redacted:
     if english:
         text, names = hide_english_names(text)
         found += ["name"] * names
-    return Redacted(text, tuple(found))
+    return text
 
 
 def _without_numbers(text: str, chinese: bool, found: list[str]) -> str:

@@ -1,7 +1,7 @@
 """A second pair of eyes: looks for personal data that should not be in a stored text any more.
 
 Shares no rule with ``redact``: plain patterns over plain text, so that a fault there does not hide here. Meant for
-columns of text; identifiers (pseudonyms, component codes, numbers of orders) are columns known by their format.
+columns of text, where a number inside a longer code is no number; identifiers (pseudonyms, component codes, numbers of orders) are columns known by their format.
 """
 
 import re
@@ -10,7 +10,6 @@ from typing import Final
 
 __all__ = ["scan"]
 
-_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{16,}(?![0-9A-Za-z])")
 _MOBILE: Final = re.compile(r"(?<![0-9A-Za-z.\-])(?:\+?86[ \-]?)?1[3-9]\d[ \-]?\d{4}[ \-]?\d{4}(?![0-9A-Za-z])")
 _IDENTITY: Final = re.compile(
     r"(?<![0-9A-Za-z])[1-8]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d{4}[0-9Xx](?![0-9A-Za-z])"
@@ -36,7 +35,7 @@ _PLAIN: Final = (
 
 def scan(text: str) -> list[str]:
     """Kinds of personal data a text seems to hold, sorted; empty when it looks clean. Never the data itself."""
-    half = _HEX.sub("", unicodedata.normalize("NFKC", text))
+    half = unicodedata.normalize("NFKC", text)
     found = {kind for kind, pattern in _PLAIN if pattern.search(half)}
     if any(_remainder(match.group()) == 1 for match in _IDENTITY.finditer(half)):
         found.add("identity_card")

@@ -1,9 +1,9 @@
 """Codes of divisions, grids and components: their structure, which standard they follow, and their parts.
 
 Structures: divisions 6 (GB/T 2260), 9 (GB/T 10114) and 12 digits (statistical code rule); unit grids 15 digits
-(GB/T 30428.1: community and a serial of three, west to east and north to south); components 16 digits (GB/T 30428.2-2013:
-county, major, minor of two digits, serial of six) and 17 digits (GB/T 47678.5-2026: minor of three digits). Structure is
-all that can be judged here; whether a code exists is a question to the tables.
+(GB/T 30428.1: community and a serial of three, west to east and north to south); components 16 digits
+(GB/T 30428.2-2013: county, major, minor of two digits, serial of six) and 17 digits (GB/T 47678.5-2026: minor of three
+digits). Structure is all that can be judged here; whether a code exists is a question to the tables.
 """
 
 from __future__ import annotations

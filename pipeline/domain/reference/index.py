@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from pipeline.domain.calendar import Millis
-from pipeline.domain.reference.rows import Area, Category, CategoryKey, Duty, FilingStandard, Row
+from pipeline.domain.reference.rows import Area, Category, CategoryKey, Duty, FilingStandard, Person, Row
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R", bound=Row)
@@ -119,3 +119,12 @@ def by_name(areas: tuple[Area, ...]) -> dict[str, tuple[Area, ...]]:
         for name in dict.fromkeys(text.strip().casefold() for text in (area.name, *area.aliases)):
             found.setdefault(name, []).append(area)
     return {name: tuple(group) for name, group in found.items()}
+
+
+def persons_by_area(persons: Iterable[Person]) -> dict[str, tuple[Person, ...]]:
+    """Who is responsible for each area."""
+    found: dict[str, list[Person]] = {}
+    for person in persons:
+        for area in person.areas:
+            found.setdefault(area, []).append(person)
+    return {area: tuple(rows) for area, rows in found.items()}

@@ -6,8 +6,7 @@ and enumerations can be imported from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from pipeline.domain.calendar import Calendar, ClockKind, DayRule, Millis
 from pipeline.domain.reference.index import (
@@ -18,6 +17,7 @@ from pipeline.domain.reference.index import (
     duty_lines,
     grouped,
     in_force,
+    persons_by_area,
     unique,
 )
 from pipeline.domain.reference.rows import (
@@ -61,6 +61,7 @@ from pipeline.domain.reference.rows import (
     Transition,
     Weight,
 )
+from pipeline.domain.reference.tables import Tables, table_names
 
 __all__ = [
     "BEGIN",
@@ -108,39 +109,8 @@ __all__ = [
     "Team",
     "Transition",
     "Weight",
+    "table_names",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tables:
-    """All rows of one reference set, in the order of its files."""
-
-    categories: tuple[Category, ...] = ()
-    filing_standards: tuple[FilingStandard, ...] = ()
-    sensor_limits: tuple[SensorLimit, ...] = ()
-    aqi_breakpoints: tuple[AqiBreakpoint, ...] = ()
-    stage_limits: tuple[StageLimit, ...] = ()
-    departments: tuple[Department, ...] = ()
-    posts: tuple[Post, ...] = ()
-    persons: tuple[Person, ...] = ()
-    teams: tuple[Team, ...] = ()
-    duties: tuple[Duty, ...] = ()
-    areas: tuple[Area, ...] = ()
-    grid_kinds: tuple[GridKind, ...] = ()
-    grid_systems: tuple[GridSystem, ...] = ()
-    components: tuple[Component, ...] = ()
-    devices: tuple[Device, ...] = ()
-    states: tuple[State, ...] = ()
-    lifecycle: tuple[Transition, ...] = ()
-    reason_codes: tuple[ReasonCode, ...] = ()
-    hotline_tree: tuple[HotlineSubject, ...] = ()
-    hotline_referrals: tuple[ReferralRule, ...] = ()
-    class_rules: tuple[ClassRule, ...] = ()
-    emergency_words: tuple[EmergencyWord, ...] = ()
-    lexicon: tuple[LexiconEntry, ...] = ()
-    source_categories: tuple[SourceCategory, ...] = ()
-    weights: tuple[Weight, ...] = ()
-    calendar: tuple[DayRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +169,7 @@ class Reference:
             "_source": unique(t.source_categories, lambda row: (row.source_system, row.text.casefold())),
             "_person": unique(t.persons, lambda row: row.id),
             "_team": unique(t.teams, lambda row: row.id),
-            "_person_area": _persons_by_area(t.persons),
+            "_person_area": persons_by_area(t.persons),
         }
         for name, value in index.items():
             object.__setattr__(self, name, value)
@@ -230,6 +200,10 @@ class Reference:
                 and (not duty.area_type or self._typed(duty, areas))
             ]
         )
+
+    def duty_lines(self, category: Category) -> tuple[Duty, ...]:
+        """All lines that can ever mean a category, at any place and time, smallest priority first."""
+        return self._duty.get(category.key, ())
 
     def _typed(self, duty: Duty, areas: tuple[str, ...]) -> bool:
         found = (self._area.get(code) for code in areas)
@@ -315,16 +289,3 @@ class Reference:
     def origin(self, table: str, number: int) -> str:
         """``file:line`` of a row, for messages."""
         return self.origins.get((table, number), f"{table}[{number}]")
-
-
-def _persons_by_area(persons: Iterable[Person]) -> dict[str, tuple[Person, ...]]:
-    found: dict[str, list[Person]] = {}
-    for person in persons:
-        for area in person.areas:
-            found.setdefault(area, []).append(person)
-    return {area: tuple(rows) for area, rows in found.items()}
-
-
-def table_names() -> tuple[str, ...]:
-    """Names of all tables, which are also the stems of their files."""
-    return tuple(item.name for item in fields(Tables))

@@ -1,0 +1,49 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+STORE = click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the store."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+QUIET = click.option("--quiet", is_flag=True, help="No progress on standard error.")
+NEW_FOLDER = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to."
+)
+
+
+def as_document(value: Any) -> str:
+    """A value as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode()
+
+
+def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
+    """Rows as columns of text, wide characters counted as two."""
+    if not rows:
+        return "(nothing)"
+    names = columns or list(rows[0])
+    cells = [[_cell(row.get(name)) for name in names] for row in rows]
+    widths = [max(_width(text) for text in column) for column in zip(names, *cells, strict=True)]
+    return "\n".join("  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)) for line in [names, *cells])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _width(text: str) -> int:
+    return sum(2 if ord(sign) > 0x2E7F else 1 for sign in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))

@@ -1,0 +1,169 @@
+"""Rows that name who and where: departments, persons, duties, areas, grids, components, devices, the city."""
+
+import msgspec
+
+from pipeline.domain.reference.base import CategoryKey, ManagedKind, Row
+
+
+class Department(Row, frozen=True, kw_only=True, gc=False):
+    """Who may be given work. ``kind``: bureau, street, community, utility, police, fire, health, centre, company."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    kind: str
+    level: str
+    has_enforcement_power: bool = False
+    parent: str = ""
+    area: str = ""
+    """Code of the only area it acts in; blank is everywhere."""
+
+
+class Post(Row, frozen=True, kw_only=True, gc=False):
+    """A post (岗位) that persons hold and that roles of transitions name."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    level: str
+
+
+class Person(Row, frozen=True, kw_only=True, gc=False):
+    """A person by pseudonymous id: two people of one name stay two."""
+
+    id: str
+    name: str
+    department: str
+    post: str
+    areas: tuple[str, ...] = ()
+    team: str = ""
+
+
+class Team(Row, frozen=True, kw_only=True, gc=False):
+    """A team and its roster: ``roster`` is ``7x24``, ``work_time`` or ``shift:HH:MM-HH:MM``."""
+
+    id: str
+    name_zh: str
+    department: str
+    kind: str
+    roster: str
+    areas: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+
+
+class Duty(Row, frozen=True, kw_only=True, gc=False):
+    """One line of the duty list. ``code`` is a category code, ``major:06``, ``family:waste`` or ``*``.
+
+    ``area`` narrows it to an area (with everything below it); ``area_type`` to areas of a type. The smallest
+    ``priority`` wins. ``owner_first`` sends a component to its registered owner when that is known; ``unknown_owner``
+    acts while it is not.
+    """
+
+    id: str
+    standard: str
+    kind: ManagedKind
+    code: str
+    area: str = ""
+    area_type: str = ""
+    lead: str
+    assist: tuple[str, ...] = ()
+    legal_basis: str
+    priority: int
+    owner_first: bool = False
+    unknown_owner: str = ""
+    joint: bool = False
+
+
+class Area(Row, frozen=True, kw_only=True, gc=False):
+    """A node of a tree of areas. ``tier`` is city, district, street, community or grid, whatever the local name.
+
+    ``level_role`` is its part in its grid system (city, district, street, community, unit, responsibility, …) and
+    ``local_level`` its depth there: trees of 3, 4 and 5 levels are equal.
+    """
+
+    code: str
+    name: str
+    parent: str = ""
+    tier: str
+    level_role: str
+    local_level: int
+    system: str = "unit"
+    lon: float | None = None
+    lat: float | None = None
+    households: int | None = None
+    area_m2: float | None = None
+    area_type: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+class GridKind(Row, frozen=True, kw_only=True, gc=False):
+    """A kind of grid and its size rule for a type of area (blank bounds are not checked)."""
+
+    id: str
+    system: str
+    name_zh: str
+    name_en: str
+    area_type: str = "*"
+    min_households: int | None = None
+    max_households: int | None = None
+    target_m2: float | None = None
+    max_m2: float | None = None
+    needs_person: bool = False
+
+
+class GridSystem(Row, frozen=True, kw_only=True, gc=False):
+    """A grid system that stands beside the others, with its levels from top to bottom."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    department: str
+    roles: tuple[str, ...]
+
+
+class Component(Row, frozen=True, kw_only=True, gc=False):
+    """An entry of the component register."""
+
+    code: str
+    standard: str
+    category: str
+    owner: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    grid_code: str = ""
+    status: str = "in_use"
+    census_date: str = ""
+
+    @property
+    def category_key(self) -> CategoryKey:
+        """Key of its category."""
+        return (self.standard, ManagedKind.COMPONENT.value, self.category)
+
+
+class Device(Row, frozen=True, kw_only=True, gc=False):
+    """A sensor. ``zone`` is the zone whose limits apply at its place."""
+
+    device_id: str
+    kind: str
+    metrics: tuple[str, ...]
+    lon: float | None = None
+    lat: float | None = None
+    zone: str = "*"
+    component_code: str = ""
+    reporting_period_s: int = 300
+    unit: str = ""
+    area_code: str = ""
+
+
+class City(msgspec.Struct, frozen=True, kw_only=True):
+    """What is particular to one city (``city.toml``)."""
+
+    name: str = "national"
+    time_zone: str = "Asia/Shanghai"
+    datum: str = "CGCS2000"
+    bounding_box: tuple[float, float, float, float] = (73.0, 3.0, 136.0, 54.0)
+    """West, south, east, north in degrees."""
+    default_points: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
+    """Points that sources write when they know no place."""
+    fallback_department: str = "grid-centre"
+    hmac_key_env: str = "WANGGE_HMAC_KEY"
