@@ -45,8 +45,8 @@ class Outcome(NamedTuple):
 class State(Protocol):
     """Keyed entries of one partition with whatever indexes its stage needs; rebuilt from its entries after a crash."""
 
-    def apply(self, changes: Iterable[Change]) -> None:
-        """Write the changes of one step. The only way a state ever changes."""
+    def apply(self, changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
+        """Write the changes of one step and give them back as the changelog keeps them: how a state changes."""
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry as a changelog keeps it."""

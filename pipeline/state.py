@@ -42,13 +42,17 @@ class KeyedState:
         """How many entries a space has."""
         return len(self._entries[space])
 
-    def apply(self, changes: Iterable[Change]) -> None:
-        """Write the changes of one step."""
+    def apply(self, changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
+        """Write the changes of one step and give them back as a changelog keeps them."""
+        written: list[tuple[str, str, bytes | None]] = []
         for space, key, value in changes:
-            if value is None:
+            data = None if value is None else _encode(value)
+            if data is None:
                 self._remove(space, key)
             else:
-                self._put(space, key, _encode(value), value)
+                self._put(space, key, data, value)
+            written.append((space, key, data))
+        return written
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry in its encoded form, as a changelog keeps it (``None`` removes it)."""
@@ -80,7 +84,3 @@ class KeyedState:
     def forgotten(self, space: str, key: str, value: Any) -> None:
         """An entry was removed: take it out of the indexes."""
 
-
-def encoded(changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
-    """The changes as a changelog keeps them."""
-    return [(space, key, None if value is None else _encode(value)) for space, key, value in changes]

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.domain.geo.layers import Layer
+from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.reference.model import Reference
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.stages.casework import Casework, policy_of
 from pipeline.stages.classify import Classifier
-from pipeline.domain.probes import DetectPolicy
 from pipeline.stages.detect import Detect
 from pipeline.stages.intake import Intake
 from pipeline.stages.locate import Locator

@@ -99,7 +99,7 @@ DIRECTIONS = {
 OWNERS = {
     "shapely": OnlyIn("shapely", ("pipeline.domain.geo",), "geometry in one place"),
     "ahocorasick": OnlyIn("ahocorasick", ("pipeline.domain.lexicon",), "word scan in one place"),
-    "fastavro": OnlyIn("fastavro", ("pipeline.runtime.serde",), "one module knows the wire format"),
+    "fastavro": OnlyIn("fastavro", ("pipeline.wire.serde",), "one module knows the wire format"),
     "chdb": OnlyIn("chdb", ("connectors.sinks.chdb",), "one module knows the embedded store"),
     "pyarrow": OnlyIn("pyarrow", ("connectors.sinks.chdb",), "columns go to the store only"),
     "runtime": OnlyIn(

@@ -17,7 +17,7 @@ from connectors.importers.duties import DutyCount, write_duties
 from connectors.importers.limits import write_limits
 from connectors.importers.numbers import references, repeats
 from connectors.importers.output import cut, filled, write_inputs
-from connectors.importers.overlay import OVERLAY_NOTE, Cell, slug, write_city, write_table
+from connectors.importers.overlay import OVERLAY_NOTE, Cell, one_line, slug, write_city, write_table
 from connectors.importers.points import bounding_box, default_points, number, rounding_m
 from connectors.importers.polygons import Layer, write_layers
 from connectors.importers.times import iso, millis
@@ -143,8 +143,8 @@ def recorded_areas(text: str) -> dict[str, str]:
 
 
 def category_text(row: Row) -> str:
-    """The source's own wording: both levels where there are two."""
-    parts = (row["category_1"].strip(), row.get("category_2", "").strip())
+    """The source's own wording, with single blanks: both levels where there are two."""
+    parts = (one_line(row["category_1"]), one_line(row.get("category_2", "")))
     return cut(" / ".join(dict.fromkeys(part for part in parts if part)), 256)
 
 
@@ -155,7 +155,6 @@ def _write_overlay(job: Job, city: CaseSet, rows: Sequence[Row], points: Sequenc
     _write_areas(job, city, rows)
     texts = sorted({text for row in rows if (text := category_text(row))})
     own = [OwnCategory(code_of(text), text, slug(text.partition(" / ")[0], 24)) for text in texts]
-    own = _unique_codes(own)
     write_categories(folder, city.name, city.name, own, "english")
     write_limits(folder, city.name, {category.code: category.text for category in own}, _allowed(city, rows))
     count, names = DutyCount(), set[str]()
@@ -164,7 +163,7 @@ def _write_overlay(job: Job, city: CaseSet, rows: Sequence[Row], points: Sequenc
             names.add(department)
             count.add(code_of(text), _department_id(city, department))
     departments = [_department(city, name) for name in sorted(names)]
-    write_duties(folder, city.name, count, [category.code for category in own], departments)
+    write_duties(folder, city.name, count, {category.code for category in own}, departments)
 
 
 def _allowed(city: CaseSet, rows: Iterable[Row]) -> dict[str, list[int]]:
@@ -175,11 +174,6 @@ def _allowed(city: CaseSet, rows: Iterable[Row]) -> dict[str, list[int]]:
         if opened is not None and due is not None and due > opened:
             found[code_of(category_text(row))].append(due - opened)
     return found
-
-
-def _unique_codes(own: Sequence[OwnCategory]) -> list[OwnCategory]:
-    """Categories whose names differ in case or punctuation only share a code: one row, the first name."""
-    return list({category.code: category for category in reversed(own)}.values())
 
 
 def _places(rows: Iterable[Row]) -> Iterator[tuple[float, float]]:

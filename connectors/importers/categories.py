@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connectors.importers.overlay import OVERLAY_NOTE, one_line, slug, write_table
 
-RULES = Path(__file__).parent / "rules"
+RULES = Path(__file__).parent
 KIND = "incident"
 
 
@@ -37,7 +37,7 @@ class OwnCategory:
 
 @cache
 def _rules(language: str) -> tuple[tuple[re.Pattern[str], Reading], ...]:
-    with (RULES / f"{language}.csv").open(encoding="utf-8", newline="") as file:
+    with (RULES / f"rules_{language}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(line for line in file if not line.startswith("#")))[1:]
     return tuple(_rule(cells) for cells in rows)
 
@@ -67,9 +67,10 @@ def write_categories(
     """``categories.csv`` and ``source_categories.csv`` of a set."""
     own = sorted(categories, key=lambda category: category.text)
     readings = {category.text: read_parts(category.text, language) for category in own}
+    unlike = {category.code: category for category in reversed(own)}  # names that differ in punctuation share a code
     write_table(
         folder / "categories.csv",
-        (_category(standard, category, readings[category.text]) for category in own),
+        (_category(standard, unlike[code], readings[unlike[code].text]) for code in sorted(unlike)),
         [OVERLAY_NOTE, "successor: the nearest category of the national lists."],
     )
     rows = (

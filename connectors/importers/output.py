@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime.serde import write_container
+from pipeline.wire.serde import write_container
 
 
 def write_inputs(out: Path, file: str, schema: str, bodies: Iterable[dict[str, Any]]) -> int:

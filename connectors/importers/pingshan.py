@@ -19,7 +19,7 @@ from connectors.importers.duties import DutyCount, first, write_duties
 from connectors.importers.limits import write_limits
 from connectors.importers.numbers import references
 from connectors.importers.output import filled, write_inputs
-from connectors.importers.overlay import OVERLAY_NOTE, Cell, slug, write_city, write_table
+from connectors.importers.overlay import OVERLAY_NOTE, Cell, one_line, slug, write_city, write_table
 from connectors.importers.times import iso, millis
 
 NAME = "pingshan"
@@ -148,7 +148,7 @@ def _area(number: str) -> str:
 def category_text(row: Row) -> str:
     """The type tree as ``big / main / small``."""
     parts = (row["EVENT_TYPE_NAME"], row["MAIN_TYPE_NAME"], row["SUB_TYPE_NAME"])
-    return " / ".join(part.strip() for part in parts if part.strip() not in NULLS)[:256]
+    return " / ".join(one_line(part) for part in parts if part.strip() not in NULLS)[:256]
 
 
 def _code(row: Row) -> str:

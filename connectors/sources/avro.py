@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 from connectors.sources.lines import BrokenStream
 from pipeline.errors import InvalidRecord
 from pipeline.events.records import Body
-from pipeline.runtime.serde import read_container
+from pipeline.wire.serde import read_container
 
 
 def container(stream: BinaryIO) -> Iterator[tuple[str, Body | InvalidRecord]]:

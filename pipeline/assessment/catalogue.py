@@ -22,13 +22,13 @@ from pipeline.errors import ConfigFaults, Fault
 KINDS = ("rate", "share", "mean", "total", "median", "p90")
 """rate: rows that hold of rows in question. share: sum of sum, both counts. mean: sum of rows in question. total: sum.
 
-median, p90: Kaplan-Meier quantile of a duration; rows whose ``event`` has not come yet count as lasting at least so long.
+median, p90: Kaplan-Meier quantile of a duration; rows whose ``event`` has not come yet last at least as long as seen.
 """
 DURATIONS = ("median", "p90")
 DIRECTIONS = ("up", "down", "none")
 UNITS = ("percent", "count", "hours", "days", "hops", "metres")
 CONFIDENCES = ("standard", "adopted", "proposal")
-_ID = re.compile(r"[a-z][a-z0-9_]{1,60}")
+_ID = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 
 class Indicator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

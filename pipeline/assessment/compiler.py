@@ -55,8 +55,9 @@ def compile_indicators(
     """One row per value of ``by`` and indicator: ``dimension, position, indicator, kind, numerator, denominator, value,
     lo, hi, n, small``.
 
-    ``value`` is null when the denominator is 0. ``lo`` and ``hi`` are the Wilson 95 % interval of rates and shares; of a
-    duration ``lo`` is the longest time seen when more than the asked share is still open. ``small``: n below ``min_n``.
+    ``value`` is null when the denominator is 0. ``lo`` and ``hi`` are the Wilson 95 % interval of rates and shares;
+    of a duration ``lo`` is the longest time seen when more than the asked share is still open.
+    ``small``: n below ``min_n``.
     Indicators that :func:`assessable` leaves out have no rows. Raises :class:`CatalogueFaults` for unknown dimensions.
     """
     chosen = filters or {}
@@ -100,8 +101,9 @@ def cases_behind(
         raise CatalogueFaults([Fault(indicator.id, "filters", name, remedy) for name in wanted])
     when = indicator.cohort or "NULL"
     columns = [f"{base.key} AS key", _known(base, "case_id"), _known(base, "department"), f"{when} AS cohort_at"]
+    columns += [f"{_amount(indicator)} AS amount", f"toBool(ifNull({_counted(indicator)}, 0)) AS in_numerator"]
     sql = (
-        f"SELECT {', '.join(columns)}, {_amount(indicator)} AS amount, ifNull({_counted(indicator)}, 0) AS in_numerator"
+        f"SELECT {', '.join(columns)}"
         f"\nFROM {_rows(base)}\nWHERE {_in_question(indicator, period)} AND {_narrowed(chosen)}\nORDER BY key"
     )
     return Query(sql, _parameters(chosen, period, as_of, TIME_ZONE))
@@ -117,7 +119,9 @@ def _of_base(base: str, indicators: list[tuple[int, Indicator]], by: str, filter
     days = ""
     if by == DAY:
         listed = ", ".join(f"toDate({name}, {{time_zone:String}})" for name in cohorts)
-        days = f"\n        ARRAY JOIN [{listed}] AS cohort_day, [{', '.join(map(str, range(len(cohorts))))}] AS cohort_no"
+        days = (
+            f"\n        ARRAY JOIN [{listed}] AS cohort_day, [{', '.join(map(str, range(len(cohorts))))}] AS cohort_no"
+        )
     tuples = ",\n            ".join(
         _tuple(at, one, period, cohorts.index(one.cohort) if days else None) for at, one in indicators
     )
@@ -148,8 +152,12 @@ def _sums(one: Indicator, rows: str) -> tuple[str, str]:
     if one.kind in ("rate", *DURATIONS):
         return f"countIf({rows} AND ({_counted(one)}))", f"countIf({rows})"
     if one.kind == "share":
-        return tuple(f"sumIf(toFloat64({part}), {rows})" for part in (one.numerator, one.denominator))  # type: ignore[return-value]
-    return f"sumIf(toFloat64({one.numerator}), {rows})", f"countIf({rows} AND ({one.numerator}) IS NOT NULL)"
+        return _sum(one.numerator, rows), _sum(one.denominator, rows)
+    return _sum(one.numerator, rows), f"countIf({rows} AND ({one.numerator}) IS NOT NULL)"
+
+
+def _sum(expression: str, rows: str) -> str:
+    return f"sumIf(ifNull(toFloat64({expression}), 0), {rows})"
 
 
 def _kaplan_meier(pairs: str, level: float) -> str:
@@ -198,12 +206,23 @@ def _known(base: Base, name: str) -> str:
 
 
 def _narrowed(filters: Filters) -> str:
-    return " AND ".join(f"{column_of(name)} IN {{filter_{name}:Array(String)}}" for name in sorted(filters)) or "true"
+    """One parameter a value: drivers differ in how they quote lists."""
+    return " AND ".join(_one_of(name, len(_listed(filters[name]))) for name in sorted(filters)) or "true"
+
+
+def _one_of(name: str, size: int) -> str:
+    values = ", ".join(f"{{filter_{name}_{number}:String}}" for number in range(size))
+    return f"{column_of(name)} IN ({values})" if values else "false"
+
+
+def _listed(values: str | Sequence[str]) -> list[str]:
+    return [values] if isinstance(values, str) else list(values)
 
 
 def _parameters(filters: Filters, period: Period, as_of: Millis, time_zone: str) -> dict[str, Any]:
     given: dict[str, Any] = {"as_of": as_of, "time_zone": time_zone}
-    given |= {f"filter_{name}": [value] if isinstance(value, str) else list(value) for name, value in filters.items()}
+    for name, values in filters.items():
+        given |= {f"filter_{name}_{number}": value for number, value in enumerate(_listed(values))}
     if period.start is not None:
         given["period_start"] = period.start
     if period.end is not None:
@@ -223,25 +242,31 @@ def _check(by: str, filters: Filters) -> None:
         raise CatalogueFaults(faults)
 
 
-_VALUES = """SELECT
-    dimension,
-    r.1 AS position,
-    r.2 AS indicator,
-    r.3 AS kind,
-    r.5 AS numerator,
-    if(kind = 'total', NULL, r.6) AS denominator,
-    multiIf(kind IN ('median', 'p90'), r.7, kind = 'total', numerator, numerator / nullIf(r.6, 0)) AS value,
-    multiIf(kind IN ('rate', 'share') AND r.6 > 0, greatest(0., centre - spread),
-        kind IN ('median', 'p90') AND value IS NULL, r.8, NULL) AS lo,
-    if(kind IN ('rate', 'share') AND r.6 > 0, least(1., centre + spread), NULL) AS hi,
-    r.6 AS n,
-    kind != 'total' AND n < r.4 AS small,
-    {z} * {z} AS zz,
-    numerator / nullIf(n, 0) AS p,
-    (p + zz / (2 * n)) / (1 + zz / n) AS centre,
-    sqrt(zz) / (1 + zz / n) * sqrt(p * (1 - p) / n + zz / (4 * n * n)) AS spread
+_VALUES = """SELECT dimension, position, indicator, kind, numerator, denominator, value,
+    multiIf(sure, greatest(0., centre - spread), kind IN ('median', 'p90') AND value IS NULL, longest, NULL) AS lo,
+    if(sure, least(1., centre + spread), NULL) AS hi,
+    n,
+    toBool(kind != 'total' AND n < min_n) AS small
 FROM
 (
+    SELECT
+        dimension,
+        r.1 AS position,
+        r.2 AS indicator,
+        r.3 AS kind,
+        r.4 AS min_n,
+        r.5 AS numerator,
+        r.6 AS n,
+        r.8 AS longest,
+        if(kind = 'total', NULL, n) AS denominator,
+        multiIf(kind IN ('median', 'p90'), r.7, kind = 'total', numerator, numerator / nullIf(n, 0)) AS value,
+        kind IN ('rate', 'share') AND n > 0 AS sure,
+        {z} * {z} / nullIf(n, 0) AS z2n,
+        (value + z2n / 2) / (1 + z2n) AS centre,
+        sqrt(z2n * value * (1 - value) + z2n * z2n / 4) / (1 + z2n) AS spread
+    FROM
+    (
 {rows}
+    )
 )
 ORDER BY dimension, position"""

@@ -11,11 +11,27 @@ import re
 from collections.abc import Iterator
 
 FUNCTIONS = frozenset(
-    "if multiIf coalesce ifNull least greatest abs length empty notEmpty has hasAny startsWith dateDiff toFloat64".split()
+    [
+        "if",
+        "multiIf",
+        "coalesce",
+        "ifNull",
+        "least",
+        "greatest",
+        "abs",
+        "length",
+        "empty",
+        "notEmpty",
+        "has",
+        "hasAny",
+        "startsWith",
+        "dateDiff",
+        "toFloat64",
+    ]
 )
 """Functions that look at one row only."""
 _TOKEN = re.compile(
-    r"\s+|(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<text>'[^'\\]*')|(?P<word>[A-Za-z_]\w*)"
+    r"\s+|(?P<comment>--|/\*|#)|(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<text>'[^'\\]*')|(?P<word>[A-Za-z_]\w*)"
     r"|(?P<operator><=|>=|!=|[=<>+\-*/])|(?P<open>\()|(?P<close>\))|(?P<comma>,)|(?P<other>.)",
     re.DOTALL,
 )
@@ -48,7 +64,7 @@ class _Walk:
             yield "the expression ends with an operator"
 
     def _step(self, kind: str, text: str, following: str) -> Iterator[str]:
-        if kind == "other":
+        if kind in ("other", "comment"):
             yield f"{text!r} is not allowed"
         elif kind == "word":
             yield from self._word(text, following)

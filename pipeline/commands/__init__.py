@@ -12,6 +12,8 @@ import click
 from pipeline.commands.cases import cases_command
 from pipeline.commands.check import check_command
 from pipeline.commands.imports import import_command
+from pipeline.commands.quarantine import quarantine_command
+from pipeline.commands.replay import forget_command, replay_command
 from pipeline.commands.run import run_command
 from pipeline.commands.simulate import simulate_command
 from pipeline.commands.sql import sql_command
@@ -33,7 +35,11 @@ def wangge() -> None:
     """
 
 
-for command in (cases_command, check_command, import_command, run_command, simulate_command, sql_command):
+COMMANDS = (
+    run_command, simulate_command, import_command, check_command, sql_command, cases_command, quarantine_command,
+    replay_command, forget_command,
+)  # fmt: skip
+for command in COMMANDS:
     wangge.add_command(command)
 
 

@@ -30,7 +30,8 @@ def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
     names = columns or list(rows[0])
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     widths = [max(_width(text) for text in column) for column in zip(names, *cells, strict=True)]
-    return "\n".join("  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)) for line in [names, *cells])
+    lines = ([_padded(text, width) for text, width in zip(line, widths, strict=True)] for line in [names, *cells])
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-
 from pipeline.commands.options import JSON, QUIET, STORE, as_document
 from pipeline.commands.progress import Progress
 from pipeline.commands.summary import run_summary
@@ -19,19 +18,24 @@ from pipeline.settings import settings_from
 from pipeline.simulation.behaviour import Behaviour
 from pipeline.simulation.responder import Responder as SimulatedAnswers
 
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command("run")
 @click.argument("inputs", nargs=-1, type=click.Path(path_type=Path, exists=True, allow_dash=True))
 @STORE
-@click.option("--city", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Reference overlay of the city.")
+@click.option("--city", type=FOLDER, help="Reference overlay of the city.")
 @click.option("--schema", help="Schema of JSON Lines or CSV that do not name it, e.g. HotlineOrder.")
 @click.option("--mapping", help="Mapping file or name for the shape of another system, e.g. open311.")
 @click.option(
-    "--answers/--no-answers", default=True, show_default=True,
+    "--answers/--no-answers",
+    default=True,
+    show_default=True,
     help="Let the departments and citizens of a simulated city answer.",
 )
-@click.option("--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops.")
+@click.option(
+    "--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops."
+)
 @QUIET
 @JSON
 def run_command(
@@ -52,7 +56,8 @@ def run_command(
     settings = settings_from()
     if not settings.key_is_secret:
         click.echo("WANGGE_HMAC_KEY is not set: pseudonyms are made with the public development key", err=True)
-    request = RunRequest(inputs, city or city_of(inputs), schema, mapping, responder_of if answers else None, max_refused)
+    responder = responder_of if answers else None
+    request = RunRequest(inputs, city or city_of(inputs), schema, mapping, responder, max_refused)
     with Workspace(store) as workspace, Progress(enabled=not quiet and sys.stderr.isatty()) as progress:
         result = run(workspace, request, settings, progress.show)
     echo(result, as_json)

@@ -42,8 +42,10 @@ def simulate_command(
         click.echo(as_document(rows) if as_json else table(rows))
         return
     show = not quiet and sys.stderr.isatty()
-    summary = simulate(out, seed=seed, days=days, scale=scale, start=date(start.year, start.month, start.day),
-                       switches=chosen, progress=(lambda text: click.echo(text, err=True)) if show else (lambda text: None))  # fmt: skip
+    summary = simulate(
+        out, seed=seed, days=days, scale=scale, start=date(start.year, start.month, start.day), switches=chosen,
+        progress=(lambda text: click.echo(text, err=True)) if show else None,
+    )  # fmt: skip
     result = asdict(summary)
     click.echo(as_document(result) if as_json else "\n".join(f"{name}: {value}" for name, value in result.items()))
     if not as_json:

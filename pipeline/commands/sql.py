@@ -19,12 +19,13 @@ FORMS = ("PrettyCompact", "JSONEachRow", "JSON", "CSVWithNames", "TSVWithNames",
 @STORE
 @click.option("--format", "form", type=click.Choice(FORMS), default="PrettyCompact", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format JSON.")
-@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of {NAME:Type} in the statement.")
-@click.option("--dump", is_flag=True, help="Print every table in the order of its key: equal stores give equal bytes.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="With --dump: a file for each table there.")
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of {NAME:Type}.")
+@click.option("--dump", is_flag=True, help="Print every table: equal stores give equal bytes.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="With --dump: a file a table there.")
 def sql_command(
-    statement: str | None, store: Path, form: str, as_json: bool, parameters: tuple[str, ...], dump: bool, out: Path | None
-) -> None:
+    statement: str | None, store: Path, form: str, as_json: bool, parameters: tuple[str, ...], dump: bool,
+    out: Path | None,
+) -> None:  # fmt: skip
     """Run one SQL STATEMENT over the store (database wangge; tables are read as FINAL), or --dump all tables.
 
     \b
@@ -34,7 +35,8 @@ def sql_command(
       wangge sql --store S --dump --out dumps
     """
     if dump == bool(statement):
-        raise click.UsageError("give either a STATEMENT or --dump")
+        message = "give either a STATEMENT or --dump"
+        raise click.UsageError(message)
     with Workspace(store, create=False) as workspace:
         tables = workspace.tables()
         if dump:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -78,9 +78,9 @@ def _layer(path: Path) -> Layer:
     about = msgspec.json.decode(data, type=_About) if not path.name.endswith(".gz") else _About()
     spec = LayerSpec(
         name=about.name or path.stem, system=about.system, kind=about.kind, version=about.version,
-        valid_from=about.valid_from, valid_to=about.valid_to, mend=True, **OWN_PROPERTIES,
+        valid_from=about.valid_from, valid_to=about.valid_to, mend=True,
     )  # fmt: skip
-    return read_layer(data, spec)
+    return read_layer(data, replace(spec, **OWN_PROPERTIES))  # type: ignore[arg-type]  # names of properties only
 
 
 def topology_of(city: City, settings: Settings) -> Topology:

@@ -40,7 +40,11 @@ class Committer:
         self._thread.start()
 
     def hand_over(
-        self, facts: Mapping[type[Fact], Sequence[Fact]], samples: Sequence[Samples], commit: Commit, entries: list[Entry]
+        self,
+        facts: Mapping[type[Fact], Sequence[Fact]],
+        samples: Sequence[Samples],
+        commit: Commit,
+        entries: list[Entry],
     ) -> None:
         """Queue one commit; waits while another is queued. Raises what an earlier commit failed with."""
         self._check()

@@ -1,7 +1,7 @@
 """The kept input: a run first takes its inputs into the store, to be continued and replayed.
 
-Kept input holds personal data. It is readable by its owner only and is meant to be short-lived (``wangge forget``);
-everything derived from it is redacted. Inputs are told apart by their contents: the same file given twice is taken once.
+Kept input holds personal data. Only its owner may read it and it is meant to be short-lived (``wangge forget``);
+everything derived from it is redacted. Inputs are told apart by their contents: a file given twice is taken once.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.records import Arrival, Origin
-from pipeline.stages.screen_readings import Readings
 from pipeline.runtime.answers import AnswerBook, Responder, expected
 from pipeline.runtime.changelog import Changelog, Commit, Entry
 from pipeline.runtime.committer import Committer, FactStore
@@ -33,10 +32,12 @@ from pipeline.stage import Change, Outcome, State
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.devicebook import DeviceBook
 from pipeline.stages.intake import IntakeBook
-from pipeline.state import encoded
+from pipeline.stages.screen_readings import Readings
 from pipeline.topology import Topology
 
 ANSWERS_TOPIC = "answers"
+TICK_MS = 10 * 60_000
+"""Stream time between two looks at silent devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,8 @@ class LocalRun:
 
     def _work(self, number: int, queue: list[CaseworkInput]) -> list[Any]:
         """Casework of one partition, one message after the other."""
-        book, stage, name, notices = self.books.casework[number], self.topology.casework, f"casework-{number}", []
+        book, stage, name = self.books.casework[number], self.topology.casework, f"casework-{number}"
+        notices: list[Any] = []
         for message in queue:
             outcome = stage.step(book, message)
             self._note(name, book, outcome)
@@ -204,36 +206,42 @@ class LocalRun:
         if outcome.changes:
             self._apply(name, book, outcome.changes)
         for fact in outcome.facts:
-            if fact.__class__ is Samples:
-                self._samples.append(fact)  # type: ignore[arg-type]  # told apart by its class
+            if isinstance(fact, Samples):
+                self._samples.append(fact)
             else:
-                self._facts.setdefault(fact.__class__, []).append(fact)  # type: ignore[arg-type]
+                self._facts.setdefault(fact.__class__, []).append(fact)
         self.counts.add(outcome.settled)
         if self.responder is not None and outcome.facts:
-            self._apply("answers", self.books.answers, tuple(expected(self.responder, outcome.facts)))
+            said = (fact for fact in outcome.facts if not isinstance(fact, Samples))
+            self._apply("answers", self.books.answers, tuple(expected(self.responder, said)))
 
     def _apply(self, name: str, book: State, changes: tuple[Change, ...]) -> None:
-        book.apply(changes)
-        for space, key, data in encoded(changes):
-            self._changed[name, space, key] = data
+        changed = self._changed
+        for space, key, data in book.apply(changes):
+            changed[name, space, key] = data
 
     # --- time -----------------------------------------------------------------------------------------------------
 
     def _advance_time(self, batch: Sequence[Arrival]) -> None:
-        """Stream time is the latest time received so far; a new day lets old entries go and asks silent devices."""
+        """Stream time is the latest time received so far; a new day lets old entries go, a tick asks silent devices."""
         latest = max((_received(arrival) for arrival in batch), default=0)
         if latest <= self.commit.stream_time:
             return
-        before, self.commit.stream_time = self.commit.stream_time // DAY_MS, latest
-        if latest // DAY_MS > before:
-            self._new_day(latest // DAY_MS, latest)
+        before, self.commit.stream_time = self.commit.stream_time, latest
+        if latest // DAY_MS > before // DAY_MS:
+            self._new_day(latest // DAY_MS)
+        if latest // TICK_MS > before // TICK_MS:
+            self._tick(latest)
 
-    def _new_day(self, day: int, now: Millis) -> None:
+    def _new_day(self, day: int) -> None:
         self._note("intake", self.books.intake, self.topology.intake.expire(self.books.intake, day))
         self.books.intake.left(day)
         for number, book in enumerate(self.books.casework):
             self._note(f"casework-{number}", book, self.topology.casework.expire(book, day))
             book.left(day)
+
+    def _tick(self, now: Millis) -> None:
+        """Judge periods that are over and devices that are silent."""
         silent = self.topology.detect.tick(self.books.detect, now)
         self._note("detect", self.books.detect, silent)
         if silent.messages:
@@ -264,7 +272,8 @@ class LocalRun:
         total = sum(number for key, number in pending.items() if not key.endswith("|samples"))
         if refused >= self.policy.min_refused and refused > self.policy.max_refused * total:
             message = (
-                f"{refused} of the last {total} records were refused, more than --max-refused {self.policy.max_refused:g}: "
+                f"{refused} of the last {total} records were refused, more than --max-refused "
+                f"{self.policy.max_refused:g}: "
                 "mend the sender (see `wangge quarantine list` of a run with a higher limit) and run again"
             )
             raise StopRun(message)

@@ -1,8 +1,8 @@
 """Several kept inputs read as one log, in order of the time they were received.
 
 Kafka interleaves its topics by arrival; files are interleaved by ``received_at``. A record without a readable time
-keeps the place of the one before it in its file. Equal times: the earlier named input first. The order is a function of the
-inputs alone, so a replay reads the same log.
+keeps the place of the one before it in its file. Equal times: the earlier named input first. The order is a
+function of the inputs alone, so a replay reads the same log.
 """
 
 from __future__ import annotations

@@ -84,9 +84,16 @@ def _take(workspace: Workspace, request: RunRequest) -> int:
 def _read(runner: LocalRun, workspace: Workspace, group: KeptGroup, progress: ReportProgress) -> None:
     """One group of inputs, in order of time."""
     sources = [
-        (kept.id, FileSource(workspace.kept.path(kept), kept.name, kept.appended_at, kept.schema or None, kept.mapping or None))
+        (
+            kept.id,
+            FileSource(
+                workspace.kept.path(kept), kept.name, kept.appended_at, kept.schema or None, kept.mapping or None
+            ),
+        )
         for kept in group.inputs
     ]
     total = sum(kept.size for kept in group.inputs)
-    runner.progress = lambda _: progress(group.id, sum(source.bytes_read for _, source in sources), total, runner.commit.order)
+    runner.progress = lambda _: progress(
+        group.id, sum(source.bytes_read for _, source in sources), total, runner.commit.order
+    )
     runner.read(group.id, Merged(sources, runner.commit.position))

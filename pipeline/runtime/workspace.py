@@ -1,10 +1,10 @@
 """A store folder: kept input, state, city and tables of one run, and the lock that makes it one process at a time.
 
-    <store>/kept/       inputs as taken (personal data: owner only, short-lived)
-    <store>/city/       the reference overlay the store was begun with
-    <store>/state/      changelog of the stages
-    <store>/tables/     ClickHouse (chdb)
-    <store>/store.json  what must not change between two runs over the store
+<store>/kept/       inputs as taken (personal data: owner only, short-lived)
+<store>/city/       the reference overlay the store was begun with
+<store>/state/      changelog of the stages
+<store>/tables/     ClickHouse (chdb)
+<store>/store.json  what must not change between two runs over the store
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Workspace:
         begun = msgspec.json.decode(path.read_bytes(), type=StoreFacts)
         if facts.reference_version != begun.reference_version:
             message = (
-                f"the store was begun with reference set {begun.reference_version}, now it is {facts.reference_version}: "
+                f"the store was begun with reference set {begun.reference_version}, now it is "
+                f"{facts.reference_version}: "
                 f"rebuild it with `wangge replay {self.folder}` or begin another store"
             )
             raise StopRun(message)
@@ -129,7 +130,9 @@ def _locked(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
-        message = f"{path.parent} is in use by process {file.read().strip() or '?'}: wait for it or choose another store"
+        message = (
+            f"{path.parent} is in use by process {file.read().strip() or '?'}: wait for it or choose another store"
+        )
         file.close()
         raise StopRun(message) from None
     file.truncate(0)

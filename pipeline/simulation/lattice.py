@@ -104,7 +104,7 @@ def trace(cells: Iterable[Cell]) -> list[list[Cell]]:
             follow.setdefault((i + 1, j + 1), []).append((i, j + 1))
         if (i - 1, j) not in inside:
             follow.setdefault((i, j + 1), []).append((i, j))
-    rings = []
+    rings: list[list[Cell]] = []
     while follow:
         start = here = next(iter(follow))
         ring, came = [start], (0, 0)

@@ -59,9 +59,10 @@ def landline(rng: Random) -> str:
 
 
 def plate(rng: Random) -> str:
-    """A number plate."""
-    middle = "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXY0123456789", k=4))
-    return f"沪{rng.choice('ABCDEFGK')}{middle}{rng.randrange(10)}"
+    """A number plate: five signs after the city's letter, at most two of them letters (GA 36-2018)."""
+    signs = [*rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=rng.randrange(3)), *rng.choices("0123456789", k=5)][:5]
+    rng.shuffle(signs)
+    return f"沪{rng.choice('ABCDEFGK')}{''.join(signs)}"
 
 
 def identity(rng: Random) -> str:

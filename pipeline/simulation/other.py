@@ -11,7 +11,8 @@ from pipeline.simulation.clock import HOUR, MINUTE, day_start
 from pipeline.simulation.dice import chance, dice
 from pipeline.simulation.lattice import Cell
 from pipeline.simulation.problems import BY_HOUR
-from pipeline.simulation.reports import NEWER_LIST_FROM, SYSTEMS, Body, Emitted, Made, Misconduct, reports_daily
+from pipeline.simulation.records import NEWER_LIST_FROM, SYSTEMS, Body, Emitted, Made, Misconduct
+from pipeline.simulation.reports import reports_daily
 from pipeline.simulation.switches import Switches
 
 

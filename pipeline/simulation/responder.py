@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.events.base import Millis
-from pipeline.events.facts import CaseDispatched, CaseMoved, Fact, FeedbackSent
+from pipeline.events.facts import CaseDispatched, CaseFiled, CaseMoved, Fact, FeedbackSent
 from pipeline.simulation.behaviour import Behaviour
 from pipeline.simulation.clock import DAY, HOUR, MINUTE
 from pipeline.simulation.dice import chance
 
 Answer = tuple[str, dict[str, Any]]
 """Name of the schema and the record; ``received_at`` says when it comes."""
+TRIAGE = "manual-triage"
+"""The department of cases that wait for a person, for information or for a value."""
+NOT_THERE, NO_INFORMATION = 0.15, 0.4
+"""Shares of cases that verification does not find, and whose information never comes (assumed)."""
 MAX_HOPS = 3
 """From this dispatch on refusing is not allowed."""
 REFUSALS = ("not_our_territory", "ownership_unclear", "duty_overlap", "beyond_authority")
@@ -36,7 +40,9 @@ class Responder:
 
 
 def answers(message: Fact, behaviour: Behaviour) -> tuple[Answer, ...]:
-    """Actions and survey answers that follow from an assignment, a move or a feedback."""
+    """Actions and survey answers that follow from a filing, an assignment, a move or a feedback."""
+    if isinstance(message, CaseFiled):
+        return _held(message, behaviour)
     if isinstance(message, CaseDispatched):
         return _assigned(message, behaviour)
     if isinstance(message, CaseMoved):
@@ -71,6 +77,28 @@ def temper(message: CaseDispatched, behaviour: Behaviour) -> str:
     return ""
 
 
+def _held(message: CaseFiled, behaviour: Behaviour) -> tuple[Answer, ...]:
+    """An acceptor settles what waits: verified, filed and dispatched to the owner or the street, or declined."""
+    seed, case, state = behaviour.seed, message.case_id, message.state
+    if state not in ("pending_filing", "verifying", "waiting_information"):
+        return ()
+
+    def act(action: str, after: float, role: str, reason: str = "", to: str = "") -> Answer:
+        at = message.at + round((after + 0.5 * chance(seed, action, case)) * HOUR)
+        return _action(case, action, at, role, "grid-centre", "0", reason=reason, to=to)
+
+    to = message.component_owner or (f"street-{message.street}" if message.street else "grid-centre")
+    filed = act("file", 4, "acceptor"), act("dispatch", 5, "dispatcher", to=to)
+    draw = chance(seed, "held", case)
+    if state == "verifying" and draw < NOT_THERE:
+        return act("not_found", 2, "inspector", "not_there"), act("decline", 4, "acceptor", "not_there")
+    if state == "verifying":
+        return act("verified", 2, "inspector"), *filed
+    if state == "waiting_information" and draw < NO_INFORMATION:
+        return (act("decline", 48, "acceptor", "information_missing"),)
+    return (act("accept", 2, "acceptor"), *filed) if state == "waiting_information" else filed
+
+
 def _assigned(message: CaseDispatched, behaviour: Behaviour) -> tuple[Answer, ...]:
     seed, case, hop, unit = behaviour.seed, message.case_id, message.hop, message.department
     manner = temper(message, behaviour)
@@ -78,8 +106,8 @@ def _assigned(message: CaseDispatched, behaviour: Behaviour) -> tuple[Answer, ..
     def draw(purpose: str) -> float:
         return chance(seed, purpose, case, hop, unit, message.at)
 
-    if manner in ("silent_department", "ownerless_idle"):
-        return ()
+    if unit == TRIAGE or manner in ("silent_department", "ownerless_idle"):
+        return ()  # what waits for a person is answered when it is filed
     if manner in ("buck_passing", "return_loops", "refusal"):
         at = message.at + round((0.2 + 3 * draw("refuse after")) * HOUR)
         reason = REFUSALS[int(draw("refuse reason") * len(REFUSALS))]
@@ -155,7 +183,9 @@ def _moved(message: CaseMoved, behaviour: Behaviour) -> tuple[Answer, ...]:
 def _surveyed(message: FeedbackSent, behaviour: Behaviour) -> tuple[Answer, ...]:
     """A citizen's answer some hours to two days after the feedback; silence from the others."""
     seed, report = behaviour.seed, message.report_id
-    if message.state != "closed" or chance(seed, "survey", report) >= behaviour.rate("survey_answered"):
+    if message.state not in ("closed", "pending_close") or chance(seed, "survey", report) >= behaviour.rate(
+        "survey_answered"
+    ):
         return ()
     at = message.at + round((2 + 44 * chance(seed, "survey after", report)) * HOUR)
     bad = chance(seed, "satisfied", report) < behaviour.rate("dissatisfied")
@@ -163,7 +193,7 @@ def _surveyed(message: FeedbackSent, behaviour: Behaviour) -> tuple[Answer, ...]
     happy = ("very_satisfied", "satisfied", "basically_satisfied")[int(level * 3)]
     body = {
         "source_system": "hotline-12345",
-        "source_ref": f"SV-{message.case_id}-{report}",
+        "source_ref": f"SV-{message.case_id}-{report}-{message.state}",
         "received_at": at,
         "case_id": message.case_id,
         "contacted": level < 0.9,

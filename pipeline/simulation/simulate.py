@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.runtime.serde import write_container
 from pipeline.simulation import work
 from pipeline.simulation.city import City
 from pipeline.simulation.city_files import write_city
 from pipeline.simulation.clock import DAY, HOUR, epoch, folder
 from pipeline.simulation.other import other_reports
 from pipeline.simulation.problems import Problem, problems_of
-from pipeline.simulation.reports import NEWER_LIST_FROM, Made, Misconduct, Press
+from pipeline.simulation.records import NEWER_LIST_FROM, Made, Misconduct
+from pipeline.simulation.reports import Press
 from pipeline.simulation.sensors import Episode, readings
 from pipeline.simulation.spoil import spoiled
 from pipeline.simulation.switches import Switches
 from pipeline.simulation.truth import Truth
+from pipeline.wire.serde import write_container
 
 Body = dict[str, Any]
 Progress = Callable[[str], None]

@@ -8,7 +8,7 @@ from random import Random
 
 from pipeline.domain.geo.datum import Datum, from_wgs84
 from pipeline.simulation.dice import dice
-from pipeline.simulation.reports import Made
+from pipeline.simulation.records import Made
 from pipeline.simulation.switches import Switches
 
 DEFAULT_POINT = (121.4737, 31.2304)

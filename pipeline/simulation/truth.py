@@ -11,7 +11,7 @@ from typing import IO, Any
 from pipeline.simulation.city import CITY_CODE, City
 from pipeline.simulation.kinds import other_category
 from pipeline.simulation.problems import Problem
-from pipeline.simulation.reports import Made, Misconduct
+from pipeline.simulation.records import Made, Misconduct
 from pipeline.simulation.sensors import Episode
 
 COLUMNS: dict[str, tuple[str, ...]] = {

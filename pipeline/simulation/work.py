@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.simulation.city import City
 from pipeline.simulation.clock import DAY, HOUR, MINUTE, day_start
 from pipeline.simulation.dice import chance, dice
-from pipeline.simulation.reports import Misconduct, patrol_ref
+from pipeline.simulation.records import Misconduct, patrol_ref
 from pipeline.simulation.switches import Switches
 
 Body = dict[str, Any]

@@ -23,8 +23,8 @@ CELL_DEG = 0.001
 METRES_PER_DEGREE = 111_195.0
 KEEP_SEEN_DAYS = 35
 """How long a report's answer is remembered, so that a redelivery meets it."""
-KEEP_ENDED_DAYS = 30
-"""How long an ended case is remembered, so that a recurrence is recognised."""
+KEEP_ENDED_DAYS = 31
+"""How long an ended case is remembered, so that a recurrence within 30 days (counted to the ms) is recognised."""
 
 
 class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
@@ -134,6 +134,14 @@ class CaseBook(KeyedState):
         found: CaseEntry | None = self.get("case", case_id)
         return found
 
+    def known(self, tile: str, case_id: str) -> CaseEntry | NeighbourNotice | None:
+        """A case as ``tile`` knows it: its own, a neighbour's by its ghost, or the case that it became part of."""
+        if case_id.startswith(tile + "-"):
+            case = self.case(case_id)
+            return self.known(tile, case.merged_into) if case is not None and case.merged_into else case
+        ghost = self.get("ghost", f"{tile}/{case_id}")
+        return None if ghost is None else ghost.notice
+
     def seen(self, report_id: str) -> SeenReport | None:
         """How a report was answered."""
         found: SeenReport | None = self.get("seen", report_id)
@@ -144,7 +152,7 @@ class CaseBook(KeyedState):
         return self._cases_at(keys_around(lon, lat, radius_m, family), tile)
 
     def cases_of_person(self, tile: str, family: str, pseudonym: str) -> list[CaseEntry]:
-        """Cases of ``tile`` without coordinates that came from this door or person."""
+        """Cases of ``tile`` without coordinates that came from this door or person, or are of this component."""
         return self._cases_at([_person_key(tile, family, pseudonym)], tile) if pseudonym else []
 
     def ghosts_near(self, tile: str, family: str, lon: float, lat: float, radius_m: float) -> list[NeighbourNotice]:
@@ -215,7 +223,7 @@ def _index_keys(space: str, value: Any) -> list[int]:
         return [-cell_key(floor(notice.lat / CELL_DEG), floor(notice.lon / CELL_DEG), notice.family)]
     if value.lon is not None and value.lat is not None:
         return [cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]
-    people = (value.address_key, value.reporter_key)
+    people = (value.address_key, value.reporter_key, value.component_code)
     return [_person_key(value.tile, value.family, pseudonym) for pseudonym in people if pseudonym]
 
 

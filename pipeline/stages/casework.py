@@ -17,16 +17,16 @@ from pipeline.events.casework import (
     CaseAction,
     CaseworkInput,
     LinkNotice,
-    MergeNotice,
     NeighbourNotice,
     tile_of_input,
 )
-from pipeline.events.facts import CaseMerged, CaseMoved, Fact
+from pipeline.events.facts import Fact
 from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
-from pipeline.stages.casebook import CaseBook, CaseEntry, Ghost, SeenReport
-from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, Verdict, deduplicate, origin_number, same_problem
+from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook, CaseEntry, SeenReport
+from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, Verdict, deduplicate, origin_number
 from pipeline.stages.file import DISPATCHED, Filing, file
+from pipeline.stages.notices import NOTHING, absorbed, joined, told
 from pipeline.stages.reported import (
     boundary_fact,
     dispatched_fact,
@@ -37,9 +37,8 @@ from pipeline.stages.reported import (
     settled_fact,
 )
 from pipeline.stages.route import TRIAGE, Route, Router
-from pipeline.stages.track import MAX_HOPS, farewell, notice, system_move, track
+from pipeline.stages.track import MAX_HOPS, notice, system_move, track
 
-NOTHING = Outcome()
 HANDS_OVER = ("refuse", "reassign", "dispatch", "designate")
 """Actions after which a case has another owner."""
 
@@ -87,14 +86,14 @@ class Casework:
         if isinstance(event, CaseAction):
             return self._acted(state, event)
         if isinstance(event, NeighbourNotice):
-            return self._told(state, event)
+            return told(state, event, self.policy.duplicates)
         if isinstance(event, LinkNotice):
-            return _joined(state, event)
-        return _absorbed(state, event)
+            return joined(state, event)
+        return absorbed(state, event)
 
     def expire(self, state: CaseBook, day: int) -> Outcome:
         """Forget answers and ended cases whose time is over on ``day`` (days since 1970, by stream time)."""
-        gone = [Change(space, key, None) for space, key in state.leaving(day) if not _stays(state, space, key)]
+        gone = [Change(space, key, None) for space, key in state.leaving(day) if not _stays(state, space, key, day)]
         return Outcome(changes=tuple(gone))
 
     # --- a report -------------------------------------------------------------------------------------------------
@@ -107,10 +106,10 @@ class Casework:
             return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else NOTHING
         verdict = deduplicate(book, located, self.policy.duplicates)
         answer = self._answered(located, verdict, replayed=False)
-        joined = _join(book, located, verdict) if verdict.case_id else ()
+        grown = _join(book, located, verdict) if verdict.case_id else ()
         case = verdict.case_id or _opened(answer)
         remembered = _remember(located, verdict, origin, case)
-        return Outcome(answer.facts, answer.messages, (*answer.changes, *joined, remembered), answer.settled)
+        return Outcome(answer.facts, answer.messages, (*answer.changes, *grown, remembered), answer.settled)
 
     def _answered(self, located: LocatedReport, verdict: Verdict, *, replayed: bool) -> Outcome:
         """All facts of one report: a pure function of the report and the verdict."""
@@ -196,74 +195,11 @@ class Casework:
         left = [unit for unit in case.candidates if unit not in case.refused_by and unit != case.department]
         return action.to_department or (left[0] if left and case.hop + 1 < MAX_HOPS else self.policy.router.fallback)
 
-    # --- notices --------------------------------------------------------------------------------------------------
-
-    def _told(self, book: CaseBook, told: NeighbourNotice) -> Outcome:
-        """Keep the ghost; where both tiles filed the same problem, the earlier filed (then the smaller id) wins."""
-        kept = Change("ghost", f"{told.tile}/{told.case_id}", Ghost(notice=told))
-        ours = self._same_as(book, told) if told.open else None
-        if ours is None or (ours[0].filed_at, ours[0].case_id) < (told.filed_at, told.case_id):
-            return Outcome(changes=(kept,))
-        case, distance, gap = ours
-        after = replace(case, state="merged", merged_into=told.case_id, ended_at=told.at)
-        facts = _merge_facts(case, told, distance, gap)
-        owner = told.case_id.partition("-")[0]
-        merge = MergeNotice(
-            tile=owner,
-            case_id=case.case_id,
-            into=told.case_id,
-            report_ids=case.report_ids,
-            at=told.at,
-            recorded=told.recorded,
-        )
-        gone = farewell(after, told.at, told.recorded)
-        return Outcome(facts, (merge, *gone), (kept, Change("case", case.case_id, after)))
-
-    def _same_as(self, book: CaseBook, told: NeighbourNotice) -> tuple[CaseEntry, float, int] | None:
-        reach = self.policy.duplicates.reach_of(told.family)
-        best: tuple[CaseEntry, float, int] | None = None
-        for case in book.cases_near(told.tile, told.family, told.lon, told.lat, reach):
-            found = same_problem(told, case, self.policy.duplicates)
-            if found is not None and (best is None or (found[0], case.case_id) < (best[1], best[0].case_id)):
-                best = (case, *found)
-        return best
-
-
-def _merge_facts(case: CaseEntry, told: NeighbourNotice, distance: float, gap: int) -> tuple[Fact, ...]:
-    merged = CaseMerged(
-        fact_id=f"{case.case_id}:merged", at=told.at, recorded=told.recorded, case_id=case.case_id, tile=case.tile,
-        into=told.case_id, distance_m=round(distance, 3), gap_ms=gap,
-    )  # fmt: skip
-    moved = CaseMoved(
-        fact_id=f"{case.case_id}:merge", at=told.at, recorded=told.recorded, case_id=case.case_id, tile=case.tile,
-        action="merge", from_state=case.state, to_state="merged", actor_role="system", actor_unit="", actor_person="",
-        post="", department=case.department, reason_code="duplicate", reason=f"filed earlier as {told.case_id}",
-        hop=case.hop, due_at=case.due_at,
-    )  # fmt: skip
-    return (merged, moved)
-
-
-def _joined(book: CaseBook, told: LinkNotice) -> Outcome:
-    case = book.case(told.case_id)
-    if case is None or told.report_id in case.report_ids:
-        return NOTHING
-    return Outcome(
-        changes=(Change("case", case.case_id, replace(case, report_ids=(*case.report_ids, told.report_id))),)
-    )
-
-
-def _absorbed(book: CaseBook, told: MergeNotice) -> Outcome:
-    case = book.case(told.into)
-    if case is None:
-        return NOTHING
-    report_ids = tuple(dict.fromkeys((*case.report_ids, *told.report_ids)))
-    return Outcome(changes=(Change("case", case.case_id, replace(case, report_ids=report_ids)),))
-
 
 def _join(book: CaseBook, located: LocatedReport, verdict: Verdict) -> tuple[Change, ...]:
     """The report joins a case of its own tile (a case of another tile hears of it by a notice)."""
     case = book.case(verdict.case_id)
-    if case is None:
+    if case is None or case.tile != located.place.tile:
         return ()
     return (Change("case", case.case_id, replace(case, report_ids=(*case.report_ids, located.report.report_id))),)
 
@@ -296,7 +232,11 @@ def _settlement(located: LocatedReport, fate: str, outcome: str) -> Settlement:
     return Settlement(located.report.channel, fate, outcome, derived=located.report.channel == Channel.ALARM)
 
 
-def _stays(book: CaseBook, space: str, key: str) -> bool:
-    """An open case stays, and so does the ghost of one, however old."""
+def _stays(book: CaseBook, space: str, key: str, day: int) -> bool:
+    """An open case stays, and so does the ghost of one, however old; a ghost's time begins with the last it told."""
     entry = book.get(space, key)
-    return entry is None or (space == "case" and entry.open) or (space == "ghost" and entry.notice.open)
+    if entry is None or space == "seen":
+        return entry is None
+    if space == "case":
+        return bool(entry.open)
+    return bool(entry.notice.open) or entry.notice.at // DAY_MS + KEEP_SEEN_DAYS > day

@@ -1,22 +1,26 @@
 """What is the problem? Category by code, by the source's own wording, by the text; or honestly none.
 
-A code that the reference set knows decides. Otherwise the source's own word for its category, then the hotline's
-subject, then the lexicon with abstention: below its threshold a person decides. The case class 一般/疑难/应急 comes from
-explicit rules, the smallest priority first, and is kept with rule id and reason.
+A code that the reference set knows decides. Otherwise the source's own word for its category, then the lexicon with
+abstention, then the hotline's subject; without any of them a person decides. The case class (一般, 疑难, 应急) comes
+from explicit rules, the smallest priority first, and is kept with rule id and reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.domain.lexicon import Choice, Lexicon, Sighting, WordScan
-from pipeline.domain.reference.model import CaseClass, Category, ClassRule, Reference, ReferralRule
+from pipeline.domain.reference.model import CaseClass, Category, CategoryKey, ClassRule, Reference, ReferralRule
 from pipeline.domain.text import fold
 from pipeline.events.intake import Candidate, Classification, ScreenedReport
 
 SEPARATOR = "|"
-SEVERE = {"": 0, "info": 0, "general": 1, "low": 1, "medium": 2, "serious": 2, "high": 3, "critical": 4}
+SEVERE = {"": 0, "warning": 1, "minor": 2, "major": 3, "critical": 4}
+"""Order of the severities of sensor limits."""
+CITIZENS = frozenset({"hotline", "citizen-app", "chat-group", "open311", "web"})
+"""Channels on which citizens speak themselves: what they ask for may belong elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,13 @@ class Classifier:
         self.reference = reference
         entries = [(row.phrase, SEPARATOR.join(row.category_key), row.weight) for row in tables.lexicon]
         self._lexicon = Lexicon.compile(entries)
-        self._classes = {row.word: row.word_class for row in tables.emergency_words}
-        folded = {fold(row.word): row.word_class for row in tables.emergency_words}
-        self._word_class = folded
+        self._word_class = {fold(row.word): row.word_class for row in tables.emergency_words}
         self._urgent = WordScan.compile([(row.word, row.rule_id) for row in tables.emergency_words])
         self._referrals = tables.hotline_referrals
         self._referral_words = _referral_scan(tables.hotline_referrals)
-        self._rules = tuple(sorted(tables.class_rules, key=lambda rule: (rule.priority, rule.id)))
+        rules = sorted(tables.class_rules, key=lambda rule: (rule.priority, rule.id))
+        self._rules = tuple(rule for rule in rules if not _needs_history(rule))
+        self._first_rule = lru_cache(maxsize=65_536)(self._rule_of)
 
     def classify(self, report: ScreenedReport) -> Classification:
         """The classification of one report."""
@@ -123,8 +127,8 @@ class Classifier:
     # --- scope ----------------------------------------------------------------------------------------------------
 
     def _referral(self, report: ScreenedReport, text: str) -> ReferralRule | None:
-        """What the hotline may not take. Only citizens' words are judged: a grid worker or a sensor refers nothing."""
-        if not text or report.channel in ("grid-worker", "alarm"):
+        """What the hotline may not take. Only citizens' words are judged: the police, say, speak of calls to 110."""
+        if not text or report.channel not in CITIZENS:
             return None
         sighted = self._referral_words.found(text)
         if not sighted:
@@ -137,30 +141,35 @@ class Classifier:
     def _class_rule(
         self, report: ScreenedReport, category: Category | None, sighted: tuple[Sighting, ...]
     ) -> ClassRule | None:
-        words = {self._word_class.get(fold(sighting.word), "") for sighting in sighted}
-        severity = _severity(report)
-        for rule in self._rules:
-            if _holds(rule, report, category, words, severity):
-                return rule
-        return None
+        words = frozenset(self._word_class.get(fold(sighting.word), "") for sighting in sighted)
+        key = category.key if category is not None else None
+        return self._first_rule(key, words, _severity(report), report.channel)
+
+    def _rule_of(
+        self, key: CategoryKey | None, words: frozenset[str], severity: str, channel: str
+    ) -> ClassRule | None:
+        """The first rule whose conditions all hold; there are few different questions, so answers are remembered."""
+        category = self.reference.category(*key) if key is not None else None
+        return next((rule for rule in self._rules if _holds(rule, channel, category, words, severity)), None)
 
 
-def _holds(rule: ClassRule, report: ScreenedReport, category: Category | None, words: set[str], severity: str) -> bool:
-    """Whether every filled condition of a rule holds for what is known at intake.
+def _needs_history(rule: ClassRule) -> bool:
+    """Conditions on the course of a case cannot hold at intake: such rules reclassify later."""
+    counted = (rule.min_reports, rule.min_dispatches, rule.min_departments, rule.min_casualties, rule.min_affected)
+    return any(counted)
 
-    Conditions on reports, dispatches and departments of a case cannot hold yet: such rules reclassify later.
-    """
-    if rule.min_reports or rule.min_dispatches or rule.min_departments or rule.min_casualties or rule.min_affected:
-        return False
+
+def _holds(rule: ClassRule, channel: str, category: Category | None, words: frozenset[str], severity: str) -> bool:
+    """Whether every filled condition of a rule holds for what is known at intake."""
     conditions = (
         not rule.family or (category is not None and category.family == rule.family),
         not rule.code or (category is not None and category.code == rule.code),
         rule.nature is None or (category is not None and category.nature == rule.nature),
         not rule.word_class or rule.word_class in words,
-        not rule.min_severity or SEVERE.get(severity, 0) >= SEVERE.get(rule.min_severity, 9),
+        not rule.min_severity or SEVERE.get(severity, 0) >= SEVERE.get(rule.min_severity, len(SEVERE)),
         rule.category_default is None
         or (category is not None and category.case_class_default == rule.category_default),
-        not rule.channel or report.channel == rule.channel,
+        not rule.channel or channel == rule.channel,
     )
     return all(conditions)
 

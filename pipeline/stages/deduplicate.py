@@ -1,8 +1,8 @@
 """Is this report part of a case that the city knows of already?
 
-Four things are kept apart: a *duplicate report* (重复上报: open case, same problem), a *reminder* (催办: the same person
-asks again while it is open), a *repeat complaint* (重复投诉: the same person again after an answer) and a *recurrence*
-(复发: a new problem at the place of an ended case). Links are facts; nothing is deleted.
+Four things are kept apart: a *duplicate report* (重复上报: open case, same problem), a *reminder* (催办: the same
+person asks again while it is open), a *repeat complaint* (重复投诉: the same person again after an answer) and a
+*recurrence* (复发: a new problem at the place of an ended case). Links are facts; nothing is deleted.
 
 The rule, per category family: within radius and window of the category, time and place decay into a score together
 with the likeness of the texts; the best score above the threshold wins. The radius grows with the location error of
@@ -57,7 +57,7 @@ class DuplicatePolicy:
 
 
 class Verdict(Value, frozen=True, kw_only=True):
-    """What the report is: linked to ``case_id`` (``how`` says why), or new (``case_id`` "") with what it comes after."""
+    """What the report is: linked to ``case_id`` (``how`` says why), or new (``case_id`` "") and what it comes after."""
 
     case_id: str = ""
     how: str = ""
@@ -86,7 +86,7 @@ def _same_order(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy)
             seen = book.seen(report_id(system, reference))
             if seen is None or seen.tile != located.place.tile or not seen.case_id:
                 continue
-            case = book.case(seen.case_id)
+            case = book.known(located.place.tile, seen.case_id)
             if case is not None and case.open and _urgency_agrees(case, located):
                 gap = located.report.begun_at - case.begun_at
                 return Verdict(case_id=case.case_id, how=Linked.SAME_ORDER, score=1.0, gap_ms=gap, rule="D1-order")
@@ -113,7 +113,7 @@ def _known(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> l
     if not family:
         return []
     if report.lon is None or report.lat is None:
-        people = (report.address_key, report.reporter_key)
+        people = (report.address_key, report.reporter_key, report.component_code)
         return [case for person in people for case in book.cases_of_person(place.tile, family, person)]
     reach = policy.reach_of(family)
     cases = book.cases_near(place.tile, family, report.lon, report.lat, reach)
@@ -180,7 +180,7 @@ def _distance(lon: float | None, lat: float | None, known: Known) -> float | Non
 
 
 def _rank(verdict: Verdict) -> tuple[float, float, str]:
-    """Best score, then nearest, then smallest case id: a total order, so the answer never hangs on how it was stored."""
+    """Best score, then nearest, then greatest case id: a total order, so the answer never hangs on storage order."""
     return (verdict.score, -(verdict.distance_m or 0.0), verdict.case_id)
 
 

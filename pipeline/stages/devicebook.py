@@ -128,8 +128,9 @@ class DeviceBook:
         """Index: the metrics of each device that has series, in order of first writing."""
         self._spaces: dict[str, dict[str, Any]] = {SERIES: self.series, ALARM: self.alarms, STRANGER: self.strangers}
 
-    def apply(self, changes: Iterable[Change]) -> None:
-        """Write the changes of one step."""
+    def apply(self, changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
+        """Write the changes of one step and give them back as a changelog keeps them."""
+        changes = tuple(changes)
         series = self.series
         for space, key, value in changes:
             if space == SERIES and value is not None:
@@ -138,6 +139,7 @@ class DeviceBook:
                 series[key] = value  # type: ignore[assignment]
             else:
                 self._write(space, key, value)
+        return [(space, key, None if value is None else _encode(value)) for space, key, value in changes]
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry as a changelog keeps it."""

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
+from pipeline.domain.readings import CivilTime
 from pipeline.domain.reference.model import FilingStandard, Reference
-from pipeline.events.base import Fate, Filed, Logged, Value
+from pipeline.events.base import Channel, Fate, Filed, Logged, Value
 from pipeline.events.intake import LocatedReport
 from pipeline.events.records import Evidence
 
 DISPATCHED = "dispatched"
 """State of a case that goes straight to a department."""
+DAY_FROM, DAY_TO = 6 * 60, 22 * 60
+"""Day in minutes of the civil day, the rest is night: Noise Pollution Prevention Law (2021), article 88."""
 COMPARE = {
     ">": lambda value, limit: value > limit,
     ">=": lambda value, limit: value >= limit,
@@ -111,15 +115,18 @@ def _by_standard(located: LocatedReport, reference: Reference) -> Filing:
     about = located.classification
     category = reference.category(about.standard, about.kind, about.code)
     rows = reference.filing_for(category) if category is not None else ()
-    judged = [_judge(list(group), located) for _, group in groupby(rows, key=lambda row: row.group)]
+    if located.report.channel == Channel.ALARM and rows:
+        return _filed(Judged(True, rows[-1]))  # the sensor limit that raised the alarm has measured already
+    zone = reference.city.time_zone
+    judged = [_judge(list(group), located, zone) for _, group in groupby(rows, key=lambda row: row.group)]
     return _decide(judged, located)
 
 
-def _judge(rows: Sequence[FilingStandard], located: LocatedReport) -> Judged:
-    """All rows of a group must hold; the first that fails or lacks its value speaks for the group."""
-    measured: float | None = None
+def _judge(rows: Sequence[FilingStandard], located: LocatedReport, zone: str) -> Judged:
+    """All rows of a group must hold; the first that fails, lacks its value or is measured speaks for the group."""
+    holds: Judged | None = None
     for row in rows:
-        if row.zone and row.zone not in ("*", located.place.zone):
+        if not _applies(row, located, zone):
             return Judged(None, row)
         if not row.numeric:
             continue
@@ -128,7 +135,23 @@ def _judge(rows: Sequence[FilingStandard], located: LocatedReport) -> Judged:
             return Judged(None, row)
         if not COMPARE[row.operator](measured, row.threshold):
             return Judged(False, row, measured)
-    return Judged(True, rows[0], measured)
+        holds = holds or Judged(True, row, measured)
+    return holds or Judged(True, rows[0])
+
+
+def _applies(row: FilingStandard, located: LocatedReport, zone: str) -> bool:
+    """Whether a row is for this zone and, where it names day or night, for the time at which the problem began."""
+    if row.zone and row.zone not in ("*", located.place.zone):
+        return False
+    if row.period not in ("day", "night"):
+        return True
+    minute = _civil_time(zone).minute(located.report.begun_at)
+    return (DAY_FROM <= minute < DAY_TO) == (row.period == "day")
+
+
+@lru_cache
+def _civil_time(zone: str) -> CivilTime:
+    return CivilTime(zone)
 
 
 def _value(row: FilingStandard, evidence: tuple[Evidence, ...]) -> float | None:
@@ -166,7 +189,8 @@ def _decide(judged: list[Judged], located: LocatedReport) -> Filing:
     row = judged[0].row
     return Filing(
         fate=Fate.FILED, outcome=Filed.UNMEASURED, state="verifying", rule=row.id, unit=row.unit,
-        reason=f"{row.measure or row.condition} was not measured: to be verified", limit_value=row.limit_value, clock=row.limit_clock,
+        reason=f"{row.measure or row.condition} was not measured: to be verified", limit_value=row.limit_value,
+        clock=row.limit_clock,
     )  # fmt: skip
 
 

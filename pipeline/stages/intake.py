@@ -13,14 +13,14 @@ import msgspec
 from pipeline.domain.ids import DAY_MS, report_id
 from pipeline.domain.privacy import redact
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.events.base import Channel, Fate, Logged, Value
+from pipeline.events.base import Channel, Fate, Logged, Millis, Value
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import Fact, RecordQuarantined
 from pipeline.events.intake import ScreenedReport
 from pipeline.events.records import ACTION_SCHEMA, READINGS_SCHEMA, REPORT_SCHEMAS, Arrival
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.deduplicate import origin_number
-from pipeline.stages.screen import ScreenPolicy, content_hash, screen
+from pipeline.stages.screen import ScreenPolicy, content_hash, screened, sketch_all
 from pipeline.stages.screen_readings import Readings, screen_readings
 from pipeline.stages.work import CHANNELS, screen_action, work_fact
 from pipeline.state import KeyedState
@@ -102,6 +102,7 @@ class Intake:
             else:
                 facts += taken.ended.facts  # type: ignore[arg-type]  # intake never makes samples
                 settled += taken.ended.settled
+        sketch_all([message for message in messages if message.__class__ is ScreenedReport])
         changes = tuple([Change("answered", key, value) for key, value in fresh.items()])
         return Outcome(tuple(facts), tuple(messages), changes, tuple(settled))
 
@@ -122,7 +123,7 @@ class Intake:
         if schema == READINGS_SCHEMA:
             return Taken(readings=screen_readings(arrival.body or {}, arrival, self.policy.tolerance_ms))
         if schema in REPORT_SCHEMAS:
-            report = screen(arrival, self.policy)
+            report = screened(arrival, self.policy)
             again = _met(state, fresh, report.report_id, report.content_hash, arrival)
             return Taken(ended=_redelivered(report.channel)) if again else Taken(report=report)
         if schema not in CHANNELS:
@@ -172,17 +173,18 @@ def quarantined(arrival: Arrival, fault: InvalidRecord) -> Outcome:
     raw = arrival.raw or msgspec.json.encode(dict(body), enc_hook=repr)
     at = body.get("received_at")
     fact = RecordQuarantined(
-        fact_id=f"{origin.topic}:{origin.partition}:{origin.offset}", at=at if _storable(at) else 0, recorded=arrival.order,
-        topic=origin.topic, partition=origin.partition, offset=origin.offset, schema=arrival.schema, reason=fault.reason,
+        fact_id=f"{origin.topic}:{origin.partition}:{origin.offset}", at=_storable(at), recorded=arrival.order,
+        topic=origin.topic, partition=origin.partition, offset=origin.offset, schema=arrival.schema,
+        reason=fault.reason,
         field=fault.field, value=redact(fault.value).text, remedy=fault.remedy, raw=raw[:RAW_LIMIT], attempts=1,
     )  # fmt: skip
     channel = CHANNELS.get(arrival.schema) or _channel_of(arrival)
     return Outcome((fact,), settled=(Settlement(channel, Fate.QUARANTINED, fault.reason),))
 
 
-def _storable(at: object) -> bool:
-    """Whether a time fits ClickHouse's ``DateTime64`` (1900 to 2299); wild ones are kept only in the raw bytes."""
-    return isinstance(at, int) and -2_208_988_800_000 <= at < 10_413_792_000_000
+def _storable(at: object) -> Millis:
+    """The time if it fits ClickHouse's ``DateTime64`` (1900 to 2299), else 0: wild ones stay in the raw bytes."""
+    return at if isinstance(at, int) and -2_208_988_800_000 <= at < 10_413_792_000_000 else 0
 
 
 def _channel_of(arrival: Arrival) -> str:

@@ -117,5 +117,6 @@ def entry_of(located: LocatedReport, case: str, filing: Filing, route: Route) ->
         signature=report.signature, address_key=report.address_key, reporter_key=report.reporter_key,
         component_code=place.component_code or report.component_code, report_ids=(report.report_id,),
         candidates=route.candidates[:4], neighbour_tiles=place.neighbour_tiles, limit_value=route.limit_value,
-        clock=route.clock, address=report.address[:SUMMARY_LENGTH], summary=(report.title or report.text)[:SUMMARY_LENGTH],
+        clock=route.clock, address=report.address[:SUMMARY_LENGTH],
+        summary=(report.title or report.text)[:SUMMARY_LENGTH],
     )  # fmt: skip

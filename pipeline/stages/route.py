@@ -47,6 +47,11 @@ class Option:
     duty: Duty | None = None
 
 
+def _by_code(line: Duty) -> bool:
+    """Whether a duty line names a category by its code (not a family, a major group or everything)."""
+    return ":" not in line.code and line.code != "*"
+
+
 class Router:
     """The duty list of a reference set, ready to be asked many times. Pure: the same question, the same answer."""
 
@@ -74,7 +79,7 @@ class Router:
             reason=reason,
             candidates=tuple(dict.fromkeys(option.department for option in options)),
             legal_basis=chosen.duty.legal_basis if chosen.duty else "",
-            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and line.code == about.code}) > 1,
+            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and _by_code(line)}) > 1,
             due_at=self.due(at, limit_value, clock),
             limit_value=limit_value,
             clock=clock,
@@ -115,10 +120,10 @@ class Router:
         chosen = (others or able or options[-1:])[0]
         if not others and able:
             return chosen, f"{chosen.reason}; the reporter's own unit, no other may act"
-        if needs_power and chosen is not options[0]:
-            return chosen, f"{chosen.reason}; {options[0].department} may not enforce"
         if others and able[0] is not chosen:
             return chosen, f"{chosen.reason}; {able[0].department} is the reporter's own unit"
+        if needs_power and chosen is not options[0]:
+            return chosen, f"{chosen.reason}; {options[0].department} may not enforce"
         return chosen, chosen.reason
 
     def _has_power(self, department: str) -> bool:

@@ -8,26 +8,32 @@ becomes a keyed pseudonym, the door a keyed address, and the texts are redacted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
+from operator import gt, itemgetter
+from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.geo.places import decimals
 from pipeline.domain.ids import report_id
-from pipeline.domain.privacy import address_key, generalise_address, pseudonym, redact
-from pipeline.domain.text import blank_to_none, clean, fold, order_numbers, sketch
+from pipeline.domain.privacy import address_key, generalise_address, person_key, redact
+from pipeline.domain.text import blank_to_none, clean, order_numbers, sketches
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
 from pipeline.events.intake import ScreenedReport
 from pipeline.events.records import Arrival, Body, Evidence, Origin
 
+TRANSPORT = frozenset({"received_at", "sent_at", "extra"})
+"""Fields that may differ between two deliveries of one record."""
 YEAR_2000: Millis = 946_684_800_000
 COARSE_DECIMALS = 3
-"""Coordinates with fewer decimals than this (about 110 m) are coarse; their error is at least that of the last digit."""
+"""Coordinates with fewer decimals (about 110 m) are coarse; their error is at least that of the last digit."""
 DATUMS = {"WGS84": Datum.WGS84, "CGCS2000": Datum.CGCS2000, "GCJ02": Datum.GCJ02, "BD09": Datum.BD09}
 """Datums of the contract; an unknown one is read as WGS-84 and flagged."""
 _pack = msgspec.msgpack.Encoder().encode
@@ -42,17 +48,37 @@ class ScreenPolicy:
     default_points: frozenset[tuple[float, float]] = frozenset({(0.0, 0.0)})
     tolerance_ms: Millis = 5 * 60_000
     max_lengths: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    lengths: Mapping[str, Lengths] = field(init=False, repr=False, compare=False)
     default_error_m: Mapping[str, float] = field(default_factory=lambda: {"grid-worker": 10.0, "alarm": 1.0})
     usual_error_m: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Make the look at all lengths of a schema ready."""
+        lengths = {schema: _lengths_of(limits) for schema, limits in self.max_lengths.items()}
+        object.__setattr__(self, "lengths", lengths)
 
 
 def screen(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
     """The report in its one shape, without personal data. Raises :class:`InvalidRecord`."""
+    report = screened(arrival, policy)
+    sketch_all([report])
+    return report
+
+
+def sketch_all(reports: Sequence[ScreenedReport]) -> None:
+    """Give reports fresh from :func:`screened` the sketches of their texts, all at once (that is much cheaper)."""
+    found = sketches([report.text or report.title for report in reports])
+    for report, one in zip(reports, found, strict=True):
+        force_setattr(report, "signature", one)
+
+
+def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
+    """What :func:`screen` gives, but for the sketch of the text."""
     body = arrival.body
     assert body is not None
     system, reference = _identity(body)
     received_at = _times(body, arrival, policy)
-    _sizes(body, policy.max_lengths.get(arrival.schema, {}))
+    _sizes(body, arrival.schema, policy)
     flags: list[str] = []
     channel = _channel(arrival.schema, body)
     title, text = _text(body, "title", flags), _text(body, "text", flags)
@@ -76,16 +102,15 @@ def screen(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         lat=lat,
         error_m=error_m,
         address=generalise_address(address) if address else "",
-        address_key=address_key(policy.key, address) if address else "",
+        address_key=(address_key(policy.key, address) or "") if address else "",
         area_code=blank_to_none(body["area_code"]) or body.get("grid_code", ""),
-        place_name=blank_to_none(body["place_name"]) or "",
+        place_name=redact(blank_to_none(body["place_name"]) or "").text,
         title=redact(title).text if title else "",
         text=redacted.text,
-        signature=sketch(fold(redacted.text or title)),
         category_standard=body["category_standard"],
         category_kind=body["category_kind"],
         category_code=blank_to_none(body["category_code"]) or "",
-        category_text=blank_to_none(body["category_text"]) or "",
+        category_text=redact(blank_to_none(body["category_text"]) or "").text,
         appeal_type=body.get("appeal_type", ""),
         subject_code=body.get("subject_code", ""),
         reporter_key=_reporter(body, address, policy.key),
@@ -108,8 +133,15 @@ def screen(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
 
 def content_hash(body: Body) -> int:
     """What a report says, without the times of its transport: the same id with another value is a conflict."""
-    said = [value for name, value in body.items() if name not in ("received_at", "sent_at", "extra")]
+    said = _said_of(tuple(body))(body)
     return int.from_bytes(blake2b(_pack(said), digest_size=7).digest(), "big")
+
+
+@lru_cache(maxsize=256)
+def _said_of(names: tuple[str, ...]) -> Callable[[Body], tuple[Any, ...]]:
+    """Picks the values of a record's fields that make up what it says."""
+    picked: Callable[[Body], tuple[Any, ...]] = itemgetter(*[name for name in names if name not in TRANSPORT])
+    return picked
 
 
 def _identity(body: Body) -> tuple[str, str]:
@@ -141,11 +173,24 @@ def _time(name: str, value: Millis, latest: Millis) -> None:
         )
 
 
-def _sizes(body: Body, limits: Mapping[str, int]) -> None:
-    for name, limit in limits.items():
-        value = body.get(name)
-        if value is not None and len(value) > limit:
-            raise InvalidRecord(Reason.OVERSIZE, name, f"{len(value)} long", f"at most {limit}")
+Lengths = tuple[Callable[[Body], tuple[Any, ...]], tuple[int, ...]]
+"""Picks all capped fields of a record at once; and their caps."""
+
+
+def _sizes(body: Body, schema: str, policy: ScreenPolicy) -> None:
+    """A look at all lengths at once; only a record that has a long field is asked field by field."""
+    lengths = policy.lengths.get(schema)
+    if lengths is None or not any(map(gt, map(len, lengths[0](body)), lengths[1])):
+        return
+    for name, limit in policy.max_lengths[schema].items():
+        if len(body[name]) > limit:
+            raise InvalidRecord(Reason.OVERSIZE, name, f"{len(body[name])} long", f"at most {limit}")
+
+
+def _lengths_of(limits: Mapping[str, int]) -> Lengths:
+    """The first field twice, so that there are always two to pick (one alone would not come as a tuple)."""
+    names = list(limits)
+    return itemgetter(names[0], *names), (limits[names[0]], *limits.values())
 
 
 def _channel(schema: str, body: Body) -> str:
@@ -223,9 +268,10 @@ def _related(body: Body, own: str, text: str, flags: list[str]) -> tuple[str, ..
 
 def _reporter(body: Body, address: str, key: bytes) -> str:
     phone, person, name = body["reporter_phone"], body["reporter_id"], body["reporter_name"]
-    if phone or person or name:
-        return pseudonym(key, phone, person, name, address)
-    return ""
+    if not (phone or person or name):
+        return ""
+    person, name = blank_to_none(person), blank_to_none(name)  # "-" is nobody, not one person who reports a lot
+    return person_key(key, phone=phone, identity=person, name=name, address=address) or ""
 
 
 def _evidence(body: Body) -> tuple[Evidence, ...]:

@@ -22,7 +22,7 @@ EARLIEST: Millis = 946_684_800_000
 """2000-01-01T00:00:00Z."""
 TOLERANCE: Millis = 300_000
 """How far a sender's clock may be ahead: 5 minutes."""
-MAX_SAMPLES = 10_000
+MAX_SAMPLES = 3_600
 CLOCK = "set the sender's clock: nothing is older than 2000 or more than 5 minutes ahead"
 
 _UNITS: dict[str, tuple[str, float, tuple[str, ...]]] = {"": ("", 1.0, ("no_unit",))}

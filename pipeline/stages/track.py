@@ -93,9 +93,9 @@ def system_move(case: CaseEntry, action: CaseAction, verb: str, to_state: str, *
     """What the system does by itself after an action of a person: pass a refused case on."""
     return CaseMoved(
         fact_id=f"{case.case_id}:{action.action_id}:{verb}", at=action.at, recorded=action.origin.offset,
-        case_id=case.case_id, tile=case.tile, action=verb, from_state=case.state, to_state=to_state, actor_role="system",
-        actor_unit="", actor_person="", post="", department=case.department, reason_code="", reason="", hop=hop,
-        due_at=case.due_at,
+        case_id=case.case_id, tile=case.tile, action=verb, from_state=case.state, to_state=to_state,
+        actor_role="system", actor_unit="", actor_person="", post="", department=case.department,
+        reason_code="", reason="", hop=hop, due_at=case.due_at,
     )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def feedback(case: CaseEntry, cause: str, at: Millis, recorded: int) -> list[Fac
             state=case.state,
             department=case.department,
             message=case.state,
-        )  # fmt: skip
+        )
         for report in case.report_ids[case.told :]
     ]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 from pipeline.domain.ids import digest, tile_of_case
 from pipeline.domain.privacy import redact
@@ -49,7 +50,8 @@ def screen_action(arrival: Arrival, policy: ScreenPolicy) -> CaseAction:
         raise InvalidRecord(Reason.MISSING_FIELD, "case_id", body["case_id"], "give the case id of the assignment")
     return CaseAction(
         action_id=digest("action", body["source_system"], body["source_ref"]), case_id=body["case_id"], tile=tile,
-        action=body["action"], at=body["at"], origin=Origin(arrival.origin.topic, arrival.origin.partition, arrival.order),
+        action=body["action"], at=body["at"],
+        origin=Origin(arrival.origin.topic, arrival.origin.partition, arrival.order),
         content_hash=content_hash(body), actor_role=body["actor_role"], actor_unit=body["actor_unit"],
         actor_person=body["actor_person"], post=body["post"], reason_code=body["reason_code"],
         reason=redact(body["reason"]).text, to_department=body["to_department"],
@@ -87,56 +89,56 @@ def _time(name: str, value: Millis, latest: Millis) -> None:
         raise InvalidRecord(Reason.FUTURE_TIME, name, value, "the time lies in the future: set the sender's clock")
 
 
-def _head(arrival: Arrival, body: Body) -> dict[str, object]:
+def _head(arrival: Arrival, body: Body) -> dict[str, Any]:
     identity = digest(arrival.schema, body["source_system"], body["source_ref"])
     return {"fact_id": identity, "at": body["received_at"], "recorded": arrival.order}
 
 
-def _patrol(body: Body, head: dict[str, object]) -> Fact:
+def _patrol(body: Body, head: dict[str, Any]) -> Fact:
     return PatrolLogged(
         **head, worker=body["worker_id"], unit=body["unit"], grid=body["grid_code"], started_at=body["started_at"],
         ended_at=body["ended_at"], distance_m=body["distance_m"], found=body["found"],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-def _task(body: Body, head: dict[str, object]) -> Fact:
+def _task(body: Body, head: dict[str, Any]) -> Fact:
     return TaskLogged(
         **head, task_id=head["fact_id"], worker=body["worker_id"], unit=body["unit"], grid=body["grid_code"],
         task_type=body["task_type"], acting_as=body["acting_as"], minutes=body["minutes"], items=body["items"],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-def _staff(body: Body, head: dict[str, object]) -> Fact:
+def _staff(body: Body, head: dict[str, Any]) -> Fact:
     return StaffChanged(
         **head, person=body["person_id"], unit=body["unit"], post=body["post"], grid=body["grid_code"],
         change=body["change"], successor=body["successor"],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-def _survey(body: Body, head: dict[str, object]) -> Fact:
+def _survey(body: Body, head: dict[str, Any]) -> Fact:
     report = digest(body["report_system"], body["report_ref"]) if body["report_ref"] else ""
     return SurveyAnswered(
         **head, survey_id=head["fact_id"], case_id=body["case_id"], report_id=report, contacted=body["contacted"],
         solved=body["solved"], satisfaction=body["satisfaction"], department="",
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-def _rating(body: Body, head: dict[str, object]) -> Fact:
+def _rating(body: Body, head: dict[str, Any]) -> Fact:
     return RatingReceived(
         **head, rating_id=head["fact_id"], rater=body["rater"], subject_kind=body["subject_kind"],
         subject=body["subject"], measure=body["measure"], score=body["score"], scale_max=body["scale_max"],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-def _calls(body: Body, head: dict[str, object]) -> Fact:
+def _calls(body: Body, head: dict[str, Any]) -> Fact:
     return CallsCounted(
         **head, hotline=body["hotline"], period_start=body["period_start"], period_end=body["period_end"],
         incoming=body["incoming"], answered=body["answered"], answered_15s=body["answered_15s"],
         abandoned=body["abandoned"],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-_Make = Callable[[Body, dict[str, object]], Fact]
+_Make = Callable[[Body, dict[str, Any]], Fact]
 _WORK: dict[str, tuple[_Make, tuple[str, ...], Logged]] = {
     "PatrolLog": (_patrol, ("started_at", "ended_at"), Logged.PATROL),
     "Task": (_task, ("done_at",), Logged.TASK),

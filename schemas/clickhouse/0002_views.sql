@@ -108,12 +108,12 @@ FROM
         m.suspensions AS suspensions,
         m.suspended_at AS suspended_at,
         if(open, NULL, m.closed_at) AS closed_at,
-        g.merged_into AS merged_into,
-        1 + l.links AS reports,
-        l.links AS reports_linked,
-        l.reminders AS reminders,
-        f.feedback AS feedback,
-        r.recurred_at AS recurred_at,
+        o.into_case AS merged_into,
+        1 + o.links AS reports,
+        o.links AS reports_linked,
+        o.all_reminders AS reminders,
+        o.all_feedback AS feedback,
+        o.first_back_at AS recurred_at,
         least({as_of:DateTime64(3, 'UTC')}, (SELECT at FROM wangge.latest)) AS as_of
     FROM (SELECT * FROM wangge.cases FINAL WHERE at <= {as_of:DateTime64(3, 'UTC')}) AS c
     LEFT JOIN
@@ -174,37 +174,34 @@ FROM
     ) AS m ON m.case_id = c.case_id
     LEFT JOIN
     (
-        SELECT case_id, argMin(into, (at, into)) AS merged_into
-        FROM wangge.case_merges FINAL
-        WHERE at <= {as_of:DateTime64(3, 'UTC')}
-        GROUP BY case_id
-    ) AS g ON g.case_id = c.case_id
-    LEFT JOIN
-    (
-        SELECT case_id, count() AS links, countIf(how = 'reminder') AS reminders
-        FROM wangge.report_links FINAL
-        WHERE at <= {as_of:DateTime64(3, 'UTC')}
-        GROUP BY case_id
-    ) AS l ON l.case_id = c.case_id
-    LEFT JOIN
-    (
-        SELECT case_id, count() AS feedback
-        FROM wangge.feedback FINAL
-        WHERE at <= {as_of:DateTime64(3, 'UTC')}
-        GROUP BY case_id
-    ) AS f ON f.case_id = c.case_id
-    LEFT JOIN
-    (
-        SELECT earlier AS case_id, minOrNull(at) AS recurred_at
+        -- what is rare or merely counted comes in one join
+        SELECT
+            case_id,
+            sum(link) AS links,
+            sum(reminder) AS all_reminders,
+            sum(told) AS all_feedback,
+            minOrNull(back_at) AS first_back_at,
+            max(into) AS into_case
         FROM
         (
-            SELECT at, arrayJoin(arrayDistinct([recurrence_of, repeat_complaint_of])) AS earlier
+            SELECT case_id, 1 AS link, how = 'reminder' AS reminder, 0 AS told, NULL::Nullable(DateTime64(3, 'UTC')) AS back_at, '' AS into
+            FROM wangge.report_links FINAL
+            WHERE at <= {as_of:DateTime64(3, 'UTC')}
+            UNION ALL
+            SELECT case_id, 0, 0, 1, NULL, ''
+            FROM wangge.feedback FINAL
+            WHERE at <= {as_of:DateTime64(3, 'UTC')}
+            UNION ALL
+            SELECT case_id, 0, 0, 0, NULL, into
+            FROM wangge.case_merges FINAL
+            WHERE at <= {as_of:DateTime64(3, 'UTC')}
+            UNION ALL
+            SELECT arrayJoin(arrayFilter(x -> x != '', arrayDistinct([recurrence_of, repeat_complaint_of]))), 0, 0, 0, at, ''
             FROM wangge.cases FINAL
             WHERE at <= {as_of:DateTime64(3, 'UTC')} AND (recurrence_of != '' OR repeat_complaint_of != '')
         )
-        WHERE earlier != ''
-        GROUP BY earlier
-    ) AS r ON r.case_id = c.case_id
+        GROUP BY case_id
+    ) AS o ON o.case_id = c.case_id
 );
 
 CREATE OR REPLACE VIEW wangge.case_status AS

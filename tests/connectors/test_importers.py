@@ -322,6 +322,15 @@ def test_categories_have_a_family_and_a_nature(category: str, family: str, natur
     assert (named["text"], named["code"]) == (body["category_text"], row["code"])
 
 
+@pytest.mark.parametrize("category", ["Signs,New  Sign\tPosted", "signs,New Sign - Posted", "Signs,Signs"])
+def test_every_wording_of_a_category_is_known(category: str, tmp_path: Path) -> None:
+    rows = [case("1", category=category), case("2", category="Signs,New Sign Posted")]
+    texts = {body["category_text"] for body in imported("boston311", tmp_path, *rows)}
+    assert texts == {row["text"] for row in overlay(tmp_path, "city/source_categories.csv")}
+    codes = {row["code"] for row in overlay(tmp_path, "city/source_categories.csv")}
+    assert sorted(codes) == [row["code"] for row in overlay(tmp_path, "city/categories.csv")]
+
+
 def test_polygons_beside_the_set_become_layers_and_areas(tmp_path: Path) -> None:
     def square(west: float, **properties: object) -> dict[str, Any]:
         ring = [[west, 42.0], [west + 1, 42.0], [west + 1, 43.0], [west, 43.0], [west, 42.0]]
@@ -348,7 +357,9 @@ def test_polygons_beside_the_set_become_layers_and_areas(tmp_path: Path) -> None
     }
     reference = load_reference(BASE, tmp_path / "out" / "city")
     assert reference.area_path("BOS-03-01") == ("BOS", "BOS-03", "BOS-03-01")
-    assert json.loads((folder / "ward.geojson").read_text())["system"] == "ward"
+    wards = json.loads((folder / "ward.geojson").read_text())
+    assert wards["system"] == "ward"
+    assert [len(ward["geometry"]["coordinates"]) for ward in wards["features"]] == [1, 2]
 
 
 # -- Chinese sets ---------------------------------------------------------------------------------------------------

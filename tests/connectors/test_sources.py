@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from connectors.sources.encoding import GB18030, UTF8, is_utf8, majority
 from connectors.sources.files import FileSource, discover
-from connectors.sources.lines import MAX_LINE
+from connectors.sources.lines import MAX_LINE, lines
 from pipeline.errors import ConfigFaults, Reason
 from pipeline.events.records import Arrival, Origin
-from pipeline.runtime.serde import write_container
+from pipeline.wire.serde import write_container
 
 APPENDED = 1_780_000_000_000
 RECORDS: list[dict[str, Any]] = [
@@ -297,3 +300,36 @@ def test_all_paths_without_input_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigFaults) as caught:
         discover([tmp_path / "gone", tmp_path], APPENDED)
     assert len(caught.value.faults) == 2
+
+
+def in_blocks(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_characters="\r\n"))), st.sampled_from([b"\n", b"\r\n"]), st.integers(3, 9)
+)
+def test_lines_do_not_depend_on_where_blocks_end(texts: list[str], end: bytes, size: int) -> None:
+    told = [text.encode(errors="replace") for text in texts]
+    data = end.join([*told, b""])
+    assert list(lines(iter(in_blocks(data, size)), keep_blank=True)) == told
+    assert list(lines(iter(in_blocks(BOM + data, size)))) == [line for line in told if line.strip()]
+
+
+@given(st.text(min_size=1), st.integers(1, 5))
+def test_utf8_is_told_whatever_the_blocks(text: str, size: int) -> None:
+    data = text.encode(errors="replace")
+    assert is_utf8(in_blocks(data, size))
+    assert not is_utf8(in_blocks(data + b"\xe4\xb8", size))
+
+
+@pytest.mark.parametrize(
+    ("found", "encoding"),
+    [
+        pytest.param(["井盖", "路灯", "damaged"], UTF8, id="two of three"),
+        pytest.param(["井盖", "damaged"], GB18030, id="a tie"),
+        pytest.param(["damaged", "plain"], GB18030, id="ASCII has no vote"),
+    ],
+)
+def test_the_lines_vote_on_the_encoding(found: list[str], encoding: str) -> None:
+    assert majority(b"\xb5\xc6" if text == "damaged" else text.encode() for text in found) == encoding

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.runtime import serde
+from pipeline.wire import serde
 from schemas.catalogue import FOLDER, catalogue, limits, newest
 from schemas.mapping import body_from_text
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigFaults, InvalidRecord, Reason
-from pipeline.runtime import serde
+from pipeline.wire import serde
 from schemas.mapping import Mapping, load_all
 
 AT = 1772410500000  # 2026-03-02 08:15:00 in Shanghai

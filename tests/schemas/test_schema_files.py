@@ -15,7 +15,7 @@ import pytest
 from fastavro.schema import to_parsing_canonical_form
 
 from pipeline.events.facts import FACTS
-from pipeline.runtime.serde import STRUCTS
+from pipeline.wire.serde import STRUCTS
 from schemas import lock
 from schemas.catalogue import FOLDER, Schema, catalogue, limits, newest
 from schemas.compat import breaking_changes

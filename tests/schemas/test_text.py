@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.runtime import serde
+from pipeline.wire import serde
 from schemas.catalogue import newest
+from schemas.converters import millis
 from schemas.mapping import body_from_text
-from schemas.text import millis
 
 REPORT = {"source_system": "s", "source_ref": "1", "channel": "media", "received_at": "2026-03-02T08:15:00+08:00"}
 READINGS = {"source_system": "s", "device_id": "d", "metric": "m", "received_at": 1, "started_at": 1}

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.model import Reference
-from pipeline.events.facts import CaseDispatched, CaseMoved, Fact, FeedbackSent
-from pipeline.runtime.serde import encode
+from pipeline.events.facts import CaseDispatched, CaseFiled, CaseMoved, Fact, FeedbackSent
+from pipeline.wire.serde import encode
 from pipeline.simulation.behaviour import RATES, Behaviour, behaviour_of
 from pipeline.simulation.city import City
 from pipeline.simulation.responder import Responder, answers, temper
@@ -94,6 +95,37 @@ def test_every_verb_is_legal_in_its_state_with_its_role_and_reason(reference: Re
     assert verbs.keys() == {
         "sign", "refuse", "reassign", "handle", "check_pass", "check_fail", "close", "suspend", "resume", "extend",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["pending_filing", "verifying", "waiting_information"])
+def test_what_waits_for_a_person_is_filed_and_dispatched_or_declined_by_the_table(
+    state: str, reference: Reference, behaviour: Behaviour
+) -> None:
+    ends: Counter[str] = Counter()
+    for number in range(100):
+        here = state
+        for _, body in sorted(answers(filed(number, state), behaviour), key=lambda item: item[1]["received_at"]):
+            move = reference.transition(here, body["action"])
+            assert move is not None, (here, body["action"])
+            assert body["actor_role"] in move.roles
+            assert not move.reason_required or body["reason_code"] in move.reasons
+            here = move.to_state
+        ends[here] += 1
+    assert ends["dispatched"] > 30
+    assert set(ends) <= {"dispatched", "not_filed"}
+
+
+def test_a_filed_case_that_waits_for_nobody_and_the_triage_desk_get_no_answer(behaviour: Behaviour) -> None:
+    assert answers(filed(1, "dispatched"), behaviour) == ()
+    assert answers(dispatched(1, department="manual-triage"), only()) == ()
+
+
+def filed(number: int, state: str) -> CaseFiled:
+    given: dict[str, Any] = {item.name: "" for item in msgspec.structs.fields(CaseFiled) if item.type is str}
+    return CaseFiled(
+        **given | {"case_id": f"t1-20260316-{number:012d}", "state": state, "street": "310199001"},
+        at=START, recorded=0, measured=None, begun_at=START, lon=None, lat=None, border_flags=(),
+    )  # fmt: skip
 
 
 def test_answers_are_records_of_their_schemas(behaviour: Behaviour) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pipeline.errors import ConfigFaults
 from pipeline.simulation.city import City
 from pipeline.simulation.problems import problems_of
-from pipeline.simulation.reports import Misconduct
+from pipeline.simulation.records import Misconduct
 from pipeline.simulation.sensors import Episode, readings
 from pipeline.simulation.simulate import DayMaker
 from pipeline.simulation.switches import OFF, Switches

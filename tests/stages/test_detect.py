@@ -1,7 +1,7 @@
 """Readings to alarms: thresholds, windows, holding, repeating, hysteresis, severities, one alarm for each family."""
 
 import pytest
-from sensor_builders import DAY, DAYTIME, HOUR, MIDNIGHT, MINUTE, NIGHT, Bench, a_limit, instant
+from sensor_builders import DAY, HOUR, MIDNIGHT, MINUTE, Bench, a_limit, instant
 
 from pipeline.domain.reference.rows import AlarmType
 
@@ -90,17 +90,6 @@ def test_a_single_hourly_value_counts_as_its_hour() -> None:
     assert bench.changes == ["raised"]
 
 
-def test_a_daily_mean_runs_from_civil_midnight_to_midnight() -> None:
-    bench = Bench(a_limit("a", period_minutes=1440), every_s=3600)
-    bench.hear(-6 * HOUR, *[500.0] * 6, step=HOUR)  # the evening before: too little of its day
-    bench.hear(0, *[50.0] * 23, 51.0, step=HOUR)
-    assert bench.changes == []
-    bench.hear(DAY, 0.0)
-    (fact,) = bench.alarms
-    assert (fact.period_start, fact.period_end) == (MIDNIGHT, MIDNIGHT + DAY)
-    assert fact.value == pytest.approx(50 + 1 / 24)
-
-
 def test_noise_is_averaged_by_energy() -> None:
     bench = Bench(a_limit("a", aggregate="leq", unit="dB(A)", limit=59.0))
     bench.hear(0, 40.0, 40.0, 40.0, 40.0, 40.0, 67.0, unit="dB(A)")  # plain mean 44.5, energy mean 59.3
@@ -113,43 +102,6 @@ def test_a_level_on_the_limit_all_hour_is_not_over_it() -> None:
     bench.hear(0, *[55.0] * 6, unit="dB(A)")
     bench.hear(HOUR, 40.0, unit="dB(A)")
     assert bench.changes == []
-
-
-@pytest.mark.parametrize(
-    ("clock", "limit"),
-    [
-        pytest.param(21 * HOUR + 59 * MINUTE, "day", id="21:59"),
-        pytest.param(22 * HOUR, "night", id="22:00 is night"),
-        pytest.param(30 * HOUR - MINUTE, "night", id="05:59"),
-        pytest.param(30 * HOUR, "day", id="06:00 is day"),
-    ],
-)
-def test_day_and_night_have_their_own_limits(clock, limit) -> None:
-    bench = Bench(instant("day", limit=55.0, **DAYTIME), instant("night", limit=45.0, **NIGHT))
-    bench.hear(clock, 50.0)
-    bench.hear(clock + 1, 60.0)
-    assert bench.alarms[0].limit_id == limit
-    assert bench.alarms[0].value == (60.0 if limit == "day" else 50.0)
-
-
-def test_an_average_belongs_to_the_part_of_the_day_in_which_it_begins() -> None:
-    bench = Bench(a_limit("day", limit=55.0, **DAYTIME), a_limit("night", limit=45.0, **NIGHT))
-    bench.hours(50.0, 50.0, start=21)
-    assert [(f.limit_id, f.period_start - MIDNIGHT) for f in bench.alarms] == [("night", 22 * HOUR)]
-
-
-def test_a_night_average_may_be_one_period_from_22_to_6() -> None:
-    bench = Bench(a_limit("night", period_minutes=480, **NIGHT), every_s=3600)
-    bench.hear(20 * HOUR, 10.0, 10.0, *[51.0] * 8, 10.0, step=HOUR)
-    assert [(f.period_start - MIDNIGHT, f.period_end - MIDNIGHT) for f in bench.alarms] == [(22 * HOUR, 30 * HOUR)]
-
-
-def test_a_burst_at_night_alarms_at_once_and_the_same_by_day_does_not() -> None:
-    bench = Bench(a_limit("burst", aggregate="max", limit=60.0, **NIGHT))
-    bench.hear(12 * HOUR, 61.0)
-    assert bench.changes == []
-    bench.hear(23 * HOUR, 30.0, 61.0)
-    assert [(f.change, f.period_start - MIDNIGHT) for f in bench.alarms] == [("raised", 23 * HOUR + 10 * MINUTE)]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +126,14 @@ def test_averages_over_the_limit_must_follow_each_other_to_hold(hours, held) -> 
     bench = Bench(a_limit("a", alarm=AlarmType.DURATION, hold_s=3 * 3600))
     bench.hours(*hours)
     assert (bench.changes == ["raised"]) is held
+
+
+def test_an_hour_without_readings_breaks_a_stretch_of_averages() -> None:
+    bench = Bench(a_limit("a", alarm=AlarmType.DURATION, hold_s=3 * 3600))
+    bench.hear(0, *[60.0] * 12)
+    bench.hear(4 * HOUR, *[60.0] * 12)
+    bench.hear(6 * HOUR, 0.0)
+    assert bench.changes == []
 
 
 def test_a_gap_breaks_a_stretch_over_the_limit() -> None:
@@ -299,10 +259,3 @@ def test_the_greatest_running_8_hour_mean_of_a_day_is_judged() -> None:
     bench.hear(0, *[10.0] * 10, *[60.0] * 8, *[10.0] * 7, step=HOUR)
     (fact,) = bench.alarms
     assert (fact.value, fact.period_start, fact.period_end) == (60.0, MIDNIGHT, MIDNIGHT + DAY)
-
-
-def test_limits_change_on_the_day_they_change() -> None:
-    turn = MIDNIGHT + DAY
-    bench = Bench(a_limit("old", limit=75.0, valid_to=turn), a_limit("new", limit=60.0, valid_from=turn))
-    bench.hours(*[70.0] * 2, start=23)
-    assert [(f.limit_id, f.period_start) for f in bench.alarms] == [("new", turn)]

@@ -137,6 +137,26 @@ def test_samples_sent_twice_in_other_records_are_averaged_once() -> None:
     assert bench.flags[1] == "out_of_order"
 
 
+def test_a_single_sample_sent_twice_is_averaged_once() -> None:
+    bench = Bench(a_limit("a", limit=34.0), every_s=60)
+    for minute in range(60):
+        bench.hear(minute * MINUTE, 60.0 if minute < 30 else 0.0)
+        bench.hear(minute * MINUTE, 60.0) if minute < 30 else None
+    outcome = bench.hear(HOUR, 0.0)
+    assert (bench.changes, [s.outcome for s in outcome.settled]) == ([], ["readings"])
+
+
+def test_changed_limits_take_over_the_averages_of_a_book() -> None:
+    bench, other = Bench(instant(), a_limit("a")), Bench(instant(limit=20.0), a_limit("a"), a_limit("b", limit=29.0))
+    bench.hear(0, 30.0, 30.0, 30.0)
+    other.book = bench.book
+    other.hear(30 * MINUTE, 30.0, origin=Origin("readings", 0, 100))
+    other.hear(40 * MINUTE, 30.0, 30.0, origin=Origin("readings", 0, 101))
+    other.hear(HOUR, 0.0, origin=Origin("readings", 0, 102))
+    assert [(f.limit_id, f.change, f.value) for f in other.alarms] == [("now", "raised", 30.0)]
+    assert other.book.alarms["d1|x"].holders == ("x|now", "x|b")
+
+
 def test_a_sample_out_of_order_fills_its_empty_place() -> None:
     bench = Bench(a_limit("a"))
     bench.hear(0, 60.0, 60.0, 60.0, 60.0)
@@ -218,9 +238,10 @@ def test_a_device_that_sends_another_metric_is_not_silent() -> None:
     bench.hear(0, 1.0, metric="y")
     bench.hear(25 * MINUTE, 1.0, metric="y")
     bench.tick(45 * MINUTE)
-    bench.hear(50 * MINUTE, 1.0)
+    bench.tick(55 * MINUTE)
+    bench.hear(55 * MINUTE, 1.0)
     assert bench.changes == []
-    bench.tick(81 * MINUTE)
+    bench.tick(86 * MINUTE)
     assert bench.changes == ["raised"]
 
 

@@ -94,9 +94,9 @@ def test_what_is_mended(fields: Any, times: Any, values: Any, flags: Any) -> Non
         pytest.param({"started_at": 1.5}, Reason.WRONG_TYPE, "started_at", id="fraction of a ms"),
         pytest.param({"without": "started_at"}, Reason.MISSING_FIELD, "started_at", id="no time"),
         pytest.param({"started_at": EARLIEST - 1}, Reason.ANCIENT_TIME, "started_at", id="before 2000"),
-        pytest.param({"started_at": EARLIEST, "offsets_ms": [-1]}, Reason.ANCIENT_TIME, "started_at", id="back to 1999"),
+        pytest.param({"started_at": EARLIEST, "offsets_ms": [-1]}, Reason.ANCIENT_TIME, "started_at", id="in 1999"),
         pytest.param(
-            {"started_at": NOW + TOLERANCE + 1}, Reason.FUTURE_TIME, "started_at + offsets_ms", id="5 min and 1 ms ahead"
+            {"started_at": NOW + TOLERANCE + 1}, Reason.FUTURE_TIME, "started_at + offsets_ms", id="1 ms too far ahead"
         ),
         pytest.param(
             {"offsets_ms": [0, TOLERANCE + 1], "values": [1.0, 1.0]}, Reason.FUTURE_TIME, "started_at + offsets_ms",
@@ -108,7 +108,7 @@ def test_what_is_mended(fields: Any, times: Any, values: Any, flags: Any) -> Non
         ),
         pytest.param({"received_at": NOW + TOLERANCE + 1}, Reason.FUTURE_TIME, "received_at", id="received tomorrow"),
         pytest.param(
-            {"offsets_ms": list(range(MAX_SAMPLES + 1)), "values": [1.0] * (MAX_SAMPLES + 1)}, Reason.OVERSIZE, "values",
+            {"offsets_ms": [0], "values": [1.0] * (MAX_SAMPLES + 1)}, Reason.OVERSIZE, "values",
             id="one sample too many",
         ),
     ],

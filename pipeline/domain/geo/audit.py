@@ -69,7 +69,7 @@ def audit_layer(
         return ()
     cover = shapely.union_all(layer.shapes)
     return (
-        *_gaps(layer, cover, within, trace_m2), *_overlaps(layer, trace_m2), *_outside(layer, within, trace_m2),
+        *_gaps(layer, cover, within, trace_m2), *_overlaps(layer, trace_m2), *_outside(layer, cover, within, trace_m2),
         *_parts(layer, trace_m2), *_sizes(layer, rules),
     )  # fmt: skip
 
@@ -97,12 +97,23 @@ def _finding(kind: FindingKind, codes: tuple[str, ...], measure: float, shape: S
 
 def _gaps(layer: Layer, cover: Shape, within: Layer | None, trace_m2: float) -> Iterator[Finding]:
     whole = shapely.union_all(within.shapes) if within else _filled(cover)
+    yield from _rests(FindingKind.GAP, layer, shapely.difference(whole, cover), 1e-7, trace_m2)
+
+
+def _outside(layer: Layer, cover: Shape, within: Layer | None, trace_m2: float) -> Iterator[Finding]:
+    if within is not None:
+        rest = shapely.difference(cover, shapely.union_all(within.shapes))
+        yield from _rests(FindingKind.OUTSIDE, layer, rest, -1e-7, trace_m2)
+
+
+def _rests(kind: FindingKind, layer: Layer, rest: Shape, reach: float, trace_m2: float) -> Iterator[Finding]:
+    """A finding for each part of a rest, with the cells that it meets when widened by ``reach`` degrees (1 cm)."""
     tree = shapely.STRtree(layer.shapes)
-    for part in shapely.get_parts(shapely.difference(whole, cover)):
+    for part in shapely.get_parts(rest):
         area = part.area * layer.plane.area_scale
         if part.geom_type == "Polygon" and area > trace_m2:
-            around = tree.query(shapely.buffer(part, 1e-7), predicate="intersects")
-            yield _finding(FindingKind.GAP, tuple(sorted(layer.codes[k] for k in around)), area, part)
+            met = tree.query(shapely.buffer(part, reach), predicate="intersects")
+            yield _finding(kind, tuple(sorted(layer.codes[k] for k in met)), area, part)
 
 
 def _filled(cover: Shape) -> Shape:
@@ -116,15 +127,6 @@ def _overlaps(layer: Layer, trace_m2: float) -> Iterator[Finding]:
     areas = shapely.area(common) * layer.plane.area_scale
     for k in np.flatnonzero(areas > trace_m2):
         yield _finding(FindingKind.OVERLAP, (layer.codes[a[k]], layer.codes[b[k]]), float(areas[k]), common[k])
-
-
-def _outside(layer: Layer, within: Layer | None, trace_m2: float) -> Iterator[Finding]:
-    if within is None:
-        return
-    rest = shapely.difference(layer.shapes, shapely.union_all(within.shapes))
-    areas = shapely.area(rest) * layer.plane.area_scale
-    for k in np.flatnonzero(areas > trace_m2):
-        yield _finding(FindingKind.OUTSIDE, (layer.codes[k],), float(areas[k]), rest[k])
 
 
 def _parts(layer: Layer, trace_m2: float) -> Iterator[Finding]:

@@ -84,14 +84,11 @@ class PlaceRules:
         x[swapped], y[swapped] = y[swapped], x[swapped]
         outside &= ~swapped
         lost = missing | default | outside
-        coarse = ~lost & self._coarse(x, y)
         x[lost] = y[lost] = np.nan
+        rounding = self._rounding(x, y)
         flags = np.zeros(len(x), np.uint8)
-        for bit, column in enumerate((missing, default, outside, swapped, coarse)):
+        for bit, column in enumerate((missing, default, outside, swapped, rounding > 0.0)):
             flags |= column.astype(np.uint8) << np.uint8(bit)
-        rounding = np.zeros(len(x))
-        for place in np.flatnonzero(coarse).tolist():
-            rounding[place] = rounding_m(decimals(float(x[place]), float(y[place])))
         return ReviewedPlaces(x, y, flags, rounding)
 
     def _on_default(self, lons: Floats, lats: Floats) -> NDArray[np.bool_]:
@@ -109,12 +106,14 @@ class PlaceRules:
             inside[asked] = shapely.intersects_xy(self.city, lons[asked], lats[asked])
         return inside
 
-    def _coarse(self, lons: Floats, lats: Floats) -> NDArray[np.bool_]:
-        steps = 10.0**self.coarse_decimals
-        coarse: NDArray[np.bool_] = (np.abs(lons * steps - np.rint(lons * steps)) < 1e-7 * steps) & (
-            np.abs(lats * steps - np.rint(lats * steps)) < 1e-7 * steps
-        )
-        return coarse
+    def _rounding(self, lons: Floats, lats: Floats) -> Floats:
+        """The rounding error of coarse places, 0 for finer ones."""
+        rounding = np.zeros(len(lons))
+        for places in range(self.coarse_decimals, -1, -1):
+            steps = 10.0**places
+            off = np.maximum(np.abs(lons * steps - np.rint(lons * steps)), np.abs(lats * steps - np.rint(lats * steps)))
+            rounding[off < 1e-7 * steps] = rounding_m(places)
+        return rounding
 
 
 def decimals(lon: float, lat: float) -> int:

@@ -80,7 +80,13 @@ _FIELD_DOOR: Final = re.compile(
     r"|(?<=[一-龥])[0-9０-９]{1,5}(?:[-－][0-9０-９]{1,5}){1,3}(?![0-9０-９])"
 )
 _REMARK: Final = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]")
-_UNIT: Final = re.compile(r",?\s*(?:\b(?:apt|apartment|unit|suite|ste|flat|room|rm)\b\.?\s*#?|#)\s*\w+", re.IGNORECASE)
+_UNIT: Final = re.compile(
+    r"[ ,#](?:(?<=#)|\s*(?:[Aa][Pp][Tt]|[Aa]partment|[Uu]nit|[Ss]uite|[Ss]te|[Ff]lat|[Rr]oom|[Rr]m)(?![A-Za-z])"
+    r"\.?\s*#?)"
+    r"\s*[A-Za-z0-9]+"
+)
+_EDGE: Final = " ,，、-－"
+_NUMBERED: Final = re.compile(rf"[{_DIGITS}(（\[【#]")
 _HOUSE: Final = re.compile(rf"^\s*\d{{1,5}}{_HOUSE_REST}\s+(?=[A-Za-z])")
 
 
@@ -90,30 +96,32 @@ def generalise_address(address: str) -> str:
     'X路123弄4号501室' gives 'X路', '39 Lorraine St Boston' gives 'Lorraine St Boston'. Crossings, road numbers (S105,
     5th Ave), metro lines and postcodes stay. Idempotent.
     """
-    before, current = None, address.strip()
-    while before != current:
+    current = " ".join(address.split()).strip(_EDGE)
+    before = None
+    while before != current and _NUMBERED.search(current) is not None:
         before = current
-        current = _REMARK.sub("", current)
-        current, _ = doors_to(current, "")
-        current = _FIELD_DOOR.sub("", current)
+        current, _ = doors_to(_REMARK.sub("", current), "")
+        if not current.isascii():
+            current = _FIELD_DOOR.sub("", current)
         current = _HOUSE.sub("", _UNIT.sub("", current))
-        current = " ".join(current.split()).strip(" ,，、-－")
+        current = " ".join(current.split()).strip(_EDGE)
     return current
 
 
 _NUMERALS: Final = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _NUMERAL: Final = re.compile(r"[零〇一二三四五六七八九十百]{1,5}(?=号|弄|幢|栋|座|室|单元|楼|层|房|户|门|#)")
 _FIXED: Final = (
-    (re.compile(r"^(?:中国|中华人民共和国)?(?:[一-龥]{2,8}?(?:省|自治区))?(?:[一-龥]{2,4}?市(?!场))?"), ""),
-    (re.compile(r"(?<![0-9])0+(?=[0-9])"), ""),
-    (re.compile(r"(?:号楼|#楼?|幢|座)"), "栋"),
-    (re.compile(r"(?:号房|房间|房)(?=$|[^一-龥])"), "室"),
-    (re.compile(r"(?<=[0-9])层"), "楼"),
-    (re.compile(r"第(?=[0-9])"), ""),
-    (re.compile(r"^(.*[一-龥])([0-9]{1,3})-([0-9]{1,2})-([0-9]{3,4})$"), r"\1\2栋\3单元\4室"),
-    (re.compile(r"^(.*[苑园府城寓厦村里坊庭湾区])([0-9]{1,2})-([0-9]{3,4})$"), r"\1\2栋\3室"),
-    (re.compile(r"(?<=[号栋元楼])-?([0-9]{1,5}[a-z]?)$"), r"\1室"),
+    ("省区市国", re.compile(r"^(?:中国|中华人民共和国)?(?:[一-龥]{2,8}?(?:省|自治区))?(?:[一-龥]{2,4}?市(?!场))?"), ""),
+    ("0", re.compile(r"(?<![0-9])0+(?=[0-9])"), ""),
+    ("楼#幢座", re.compile(r"(?:号楼|#楼?|幢|座)"), "栋"),
+    ("房", re.compile(r"(?:号房|房间|房)(?=$|[^一-龥])"), "室"),
+    ("层", re.compile(r"(?<=[0-9])层"), "楼"),
+    ("第", re.compile(r"第(?=[0-9])"), ""),
+    ("-", re.compile(r"^(.*[一-龥])([0-9]{1,3})-([0-9]{1,2})-([0-9]{3,4})$"), r"\1\2栋\3单元\4室"),
+    ("-", re.compile(r"^(.*[苑园府城寓厦村里坊庭湾区])([0-9]{1,2})-([0-9]{3,4})$"), r"\1\2栋\3室"),
+    ("号栋元楼", re.compile(r"(?<=[号栋元楼])-?([0-9]{1,5}[a-z]?)$"), r"\1室"),
 )
+"""Signs of which one must be there, pattern, replacement: most addresses have few of the signs, and a look is cheap."""
 _ENGLISH: Final = {
     "street": "st",
     "str": "st",
@@ -142,6 +150,7 @@ _ENGLISH: Final = {
     "room": "apt",
     "rm": "apt",
 }
+_NO_MARKS: Final = dict.fromkeys(map(ord, " \t\n\r\f\v\u3000,，.。、;；:：·"), None)
 _WORD: Final = re.compile(r"#|[a-z']+|\d+(?:\s*-\s*\d+)?[a-z]*")
 _CITY_END: Final = re.compile(r"[\s,]+(?:[a-z]{2}[\s,]+)?\d{5}(?:-\d{4})?$|[\s,]+[a-z]{2}$")
 
@@ -156,10 +165,13 @@ def canonical_address(address: str) -> str:
     text = _REMARK.sub("", unicodedata.normalize("NFKC", address).casefold()).strip()
     if text.isascii():
         return _canonical_english(text)
-    text = re.sub(r"[\s,，.。、;；:：·]+", "", text)
+    text = text.translate(_NO_MARKS)
     text = _NUMERAL.sub(lambda match: str(_value(match.group())), text)
-    for pattern, replacement in _FIXED:
-        text = pattern.sub(replacement, text)
+    for signs, pattern, replacement in _FIXED:
+        for sign in signs:
+            if sign in text:
+                text = pattern.sub(replacement, text)
+                break
     return text
 
 

@@ -6,6 +6,7 @@ the key can, so the key is a secret of the screen stage and changing it cuts the
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -17,6 +18,8 @@ _MIN_KEY, _MAX_KEY = 16, 64  # bytes; the upper limit is BLAKE2b's
 _PERSON: Final = b"wangge-pseudonym"
 _NOT_DIGIT: Final = re.compile(r"\D+")
 _PHONE: Final = re.compile(r"[\d\s()+\-.·–—‐‑]{7,24}(?:(?:转|ext\.?|x)\s*\d{1,6})?")
+_EXTENSION: Final = re.compile("转|ext|x")
+_TRUNK: Final = re.compile("01[3-9]")
 _COUNTRY: Final = re.compile(r"(?:00)?86(?=1[3-9]\d{9}$|0?[1-9]\d{8,10}$)")
 
 
@@ -25,12 +28,14 @@ def normal_phone(text: str) -> str:
 
     '+86 138-1234 5678', '０１３８１２３４５６７８' and '13812345678' are one. Empty when the text is no phone number.
     """
+    if len(text) == 11 and text[0] == "1" and text.isascii() and text.isdigit():
+        return text
     half = unicodedata.normalize("NFKC", text).strip().casefold()
     if _PHONE.fullmatch(half) is None:
         return ""
-    digits = _NOT_DIGIT.sub("", re.split(r"转|ext|x", half)[0])
+    digits = _NOT_DIGIT.sub("", _EXTENSION.split(half, 1)[0])
     digits = _COUNTRY.sub("", digits, count=1)
-    if len(digits) == 12 and re.match(r"01[3-9]", digits) and digits[:3] != "010":
+    if len(digits) == 12 and _TRUNK.match(digits):
         digits = digits[1:]
     return digits if len(digits) >= 7 else ""
 
@@ -47,12 +52,14 @@ def pseudonym(key: bytes, *parts: str) -> str:
     if not parts:
         message = "parts are empty: give at least one text that identifies"
         raise ValueError(message)
-    hashed = blake2b(digest_size=8, key=key, person=_PERSON)
-    for part in parts:
-        raw = (normal_phone(part) or _plain(part)).encode("utf-8", "surrogatepass")
-        hashed.update(b"%d:" % len(raw))
-        hashed.update(raw)
-    return hashed.hexdigest()
+    return _keyed(key, [normal_phone(part) or _plain(part) for part in parts])
+
+
+def _keyed(key: bytes, parts: Iterable[str]) -> str:
+    """The digest of parts that are in their normal form already."""
+    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    text = b"".join([b"%d:%b" % (len(part), part) for part in raw])
+    return blake2b(text, digest_size=8, key=key, person=_PERSON).hexdigest()
 
 
 def person_key(
@@ -65,7 +72,7 @@ def person_key(
     """
     digits = normal_phone(phone) if phone else ""
     if digits:
-        return pseudonym(key, "phone", digits)
+        return _keyed(key, ("phone", digits))
     if identity and _plain(identity):
         return pseudonym(key, "identity", identity)
     door = canonical_address(address)
@@ -77,7 +84,7 @@ def person_key(
 def address_key(key: bytes, address: str | None) -> str | None:
     """Pseudonym of an address down to the room, equal for different writings of one door; None for a blank one."""
     door = canonical_address(address or "")
-    return pseudonym(key, "address", door) if door else None
+    return _keyed(key, ("address", door)) if door else None
 
 
 def _plain(text: str) -> str:

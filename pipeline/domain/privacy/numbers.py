@@ -93,7 +93,7 @@ _IDENTITY_15_CUTS: Final = frozenset({(15,), (6, 6, 3), (6, 9), (3, 3, 3, 3, 3),
 _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CARD_START: Final = re.compile(r"[456]|35|9558")
 _COMPONENT: Final = re.compile(
-    r"(?P<province>\d\d)(?P<prefecture>\d\d)(?:0[1-9]|[1-3]\d|7\d|8\d)0[1-6](?:0\d|[1-4]\d|[89]\d|0\d\d|9\d\d)\d{6}"
+    r"(?P<province>\d\d)(?P<prefecture>0[1-9]|[12]\d|3[0-5]|4[0-3]|5[1-3]|90)(?:0[1-9]|[1-3]\d|7\d|8\d)0[1-6](?:0\d|[1-4]\d|[89]\d|0\d\d|9\d\d)\d{6}"
 )
 _GANSU: Final = frozenset({"01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "29", "30"})
 

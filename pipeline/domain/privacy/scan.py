@@ -1,7 +1,8 @@
 """A second pair of eyes: looks for personal data that should not be in a stored text any more.
 
 Shares no rule with ``redact``: plain patterns over plain text, so that a fault there does not hide here. Meant for
-columns of text, where a number inside a longer code is no number; identifiers (pseudonyms, component codes, numbers of orders) are columns known by their format.
+columns of text, where a number inside a longer code is no number; identifiers (pseudonyms, component codes, numbers
+of orders) are columns known by their format.
 """
 
 import re

@@ -24,7 +24,7 @@ def communities(line: list[tuple[float, float]], ragged: float = 0.0) -> Layer:
     return a_layer(dict(zip((ONE, TWO, THREE), parts, strict=False)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(250, 550), st.floats(100, 500)), max_size=4).map(
         lambda points: sorted(points, key=lambda point: point[1])

@@ -51,7 +51,7 @@ def corners(layer: Layer) -> list[tuple[float, float]]:
     return [PLANE.to_metres(*vertex) for vertex in [*vertices, vertices[:2].mean(axis=0)]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LAYERS, POINTS, st.sampled_from([7.0, 40.0, 333.0]))
 def test_every_cell_that_holds_a_point_is_found(
     shapes: list[Any], points: list[tuple[float, float]], side: float
@@ -70,7 +70,7 @@ def test_every_cell_that_holds_a_point_is_found(
     assert index.find(lons, lats).tolist() == first
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LAYERS, POINTS, st.floats(0, 120), st.floats(0, 60), st.sampled_from([9.0, 40.0]))
 def test_borders_equal_the_distances_to_every_shape(
     shapes: list[Any], points: list[tuple[float, float]], error: float, band: float, side: float
@@ -184,7 +184,7 @@ def test_the_nearest_border_is_told_however_far() -> None:
     assert index.nearest_border_m(*columns([(-400.0, 500.0), (10.0, 500.0)])) == pytest.approx([400, 10], rel=1e-2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(POINTS)
 def test_a_batch_equals_its_points_one_by_one(points: list[tuple[float, float]]) -> None:
     index = LayerIndex(OVERLAPPING)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from geo_builders import at
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.nearest import PointIndex
@@ -20,7 +20,6 @@ def index_of(spots: list[tuple[float, float, str]]) -> PointIndex:
     return PointIndex([lon for lon, _ in points], [lat for _, lat in points], [kind for *_, kind in spots])
 
 
-@settings(deadline=None)
 @given(st.lists(SPOTS, max_size=12), st.lists(REPORTS, min_size=1, max_size=6))
 def test_the_nearest_is_the_nearest(
     spots: list[tuple[float, float, str]], reports: list[tuple[float, float, str, float]]

@@ -43,6 +43,20 @@ def test_points_within_the_radius_share_a_tile_or_name_each_other(
         assert here == there or here in neighbours_within(*other, radius)
 
 
+@pytest.mark.parametrize("city", [(121.47, 31.23), (-71.06, 42.36), (179.9999, -17.0)])
+@pytest.mark.parametrize("angle", [0.0, math.pi / 2, math.pi, -math.pi / 2])
+@pytest.mark.parametrize("radius", [8.0, 150.0, 3000.0])
+def test_an_edge_at_just_the_radius_is_seen(city: tuple[float, float], angle: float, radius: float) -> None:
+    """Away from a side at a right angle: the tile left behind is a neighbour up to the radius, not much beyond."""
+    west, south, east, north = tile_bounds(tile_of(*city))
+    inside = (west + east) / 2, (south + north) / 2
+    side = {0.0: (inside[0], north), math.pi / 2: (east, inside[1]), math.pi: (inside[0], south)}.get(
+        angle, (west, inside[1])
+    )
+    assert tile_of(*city) in neighbours_within(*moved(*side, radius * 0.9999 + 0.02, angle), radius + 0.02)
+    assert tile_of(*city) not in neighbours_within(*moved(*side, radius * 1.012 + 1.0, angle), radius)
+
+
 @given(CITIES, st.integers(0, 3), st.floats(0, 6.3), st.floats(0.0, 8.0))
 def test_points_on_two_sides_of_an_edge_name_each_other(
     city: tuple[float, float], corner: int, angle: float, metres: float
@@ -76,9 +90,11 @@ def test_columns_equal_single_points(points: list[tuple[float, float]], radius: 
 
 
 @given(LONS, LATS)
+@example(lon=179.99999999999997, lat=0.0)
+@example(lon=0.0, lat=90.0)
 def test_a_point_lies_in_the_bounds_of_its_tile(lon: float, lat: float) -> None:
     west, south, east, north = tile_bounds(tile_of(lon, lat))
-    turned = -180.0 if lon == 180.0 else lon
+    turned = lon - 360.0 if lon > 180.0 - 1e-7 else lon  # nearer to the antimeridian than a tile's unit
     assert west - 1e-7 <= turned <= east + 1e-7
     assert south - 1e-7 <= lat <= north + 1e-7
 

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Value
 from pipeline.events.facts import CaseMerged
-from pipeline.runtime import serde
-from pipeline.runtime.avrocode import compile_reader, compile_writer
+from pipeline.wire import serde
+from pipeline.wire.avrocode import compile_reader, compile_writer
 from schemas.catalogue import FOLDER, catalogue, newest
 from schemas.mapping import body_from_text
 
 NAMES = sorted(catalogue())
-QUICK = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 LONGS = st.integers(-(1 << 63), (1 << 63) - 1)
 INTS = st.integers(-(1 << 31), (1 << 31) - 1)
 PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
@@ -271,6 +271,7 @@ def test_any_bytes_behind_an_old_fingerprint_are_refused_or_read(noise: bytes) -
         pytest.param("long", b"\xff" * 9 + b"\x03", id="long of 65 bits"),
         pytest.param("int", b"\xff\xff\xff\xff\x7f", id="int of 35 bits"),
         pytest.param("boolean", b"\x02", id="boolean of 2"),
+        pytest.param("string", b"\x03ab", id="text of negative length"),
         pytest.param(["null", "long"], b"\x04\x00", id="third branch of two"),
         pytest.param({"type": "enum", "name": "E", "symbols": ["a"]}, b"\x01", id="symbol before the first"),
         pytest.param({"type": "enum", "name": "E", "symbols": ["a"]}, b"\x02", id="symbol after the last"),
@@ -303,7 +304,17 @@ def test_columns_of_numbers_come_back_however_often_the_same_bytes_came(columns:
         write(out, column)
         found, end = read(bytes(out), 0)
         assert (found, end) == (column, len(out))
-        found.append(0)  # whoever changes what was given to him changes nobody else's
+
+
+def test_whoever_changes_a_column_given_to_him_changes_nobody_else_s() -> None:
+    kind = {"type": "array", "items": "long"}
+    write, read = compile_writer(kind), compile_reader(kind)
+    out = bytearray()
+    write(out, range(60))
+    for _ in range(3):
+        found, _ = read(bytes(out), 0)
+        assert found == list(range(60))
+        found.append(0)
 
 
 def test_a_poll_keeps_its_order_and_its_faults() -> None:
@@ -389,6 +400,20 @@ def test_a_corrupt_block_is_one_fault_and_the_others_are_read(codec: str) -> Non
     assert kept[0] == "A-0"
     assert kept[-1] == "A-2999"
     assert len(kept) >= 1000
+
+
+@pytest.mark.parametrize("frame", [b"\xff" * 12, b"\x02\x10"], ids=["no number", "a size that leads nowhere"])
+def test_a_broken_frame_costs_its_block_only(frame: bytes) -> None:
+    data = container("null").getvalue()
+    sync = newest("CaseAction").fingerprint * 2
+    starts = [at + len(sync) for at in range(len(data)) if data.startswith(sync, at)]
+    whole = [body for _, body in serde.read_container(io.BytesIO(data))]
+    first = [body for _, body in serde.read_container(io.BytesIO(data[: starts[1]]))]
+    both = [body for _, body in serde.read_container(io.BytesIO(data[: starts[2]]))]
+    spoilt = data[: starts[1]] + frame + data[starts[1] + len(frame) :]
+    found = [body for _, body in serde.read_container(io.BytesIO(spoilt))]
+    assert [type(body) for body in found].count(InvalidRecord) == 1
+    assert [body for body in found if isinstance(body, dict)] == first + whole[len(both) :]
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])

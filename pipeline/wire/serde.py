@@ -28,8 +28,8 @@ from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, Neighb
 from pipeline.events.facts import FACTS, Samples
 from pipeline.events.intake import BorderCandidate, Candidate, Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Body, Evidence, Origin
-from pipeline.runtime.avrocode import Reader, Writer, compile_reader, compile_writer, refuse
-from pipeline.runtime.container import ContainerReader, ContainerWriter, unpack
+from pipeline.wire.avrocode import Reader, Writer, compile_reader, compile_writer, refuse
+from pipeline.wire.container import ContainerReader, ContainerWriter, unpack
 from schemas.catalogue import Schema, catalogue, newest, without_logical_types
 from schemas.fingerprint import canonical_form
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from pipeline.runtime.avrocode import compile_reader, compile_writer, refuse
+from pipeline.wire.avrocode import compile_reader, compile_writer, refuse
 
 BLOCK_BYTES = 64_000
 """A block is closed when it holds this many bytes."""
@@ -65,11 +65,12 @@ class ContainerWriter:
 
 
 class ContainerReader:
-    """Reads a container file of a seekable stream. Raises ``ValueError`` or ``KeyError`` when it is none."""
+    """Reads a container file from any stream. Raises ``ValueError`` or ``KeyError`` when it is none."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        start = stream.tell()
-        head = stream.read(LARGEST_HEAD)
+        self._stream, self._held = stream, b""
+        self._fill(LARGEST_HEAD)
+        head = self._held
         if head[:4] != MAGIC:
             refuse("no Avro container: the first bytes are not Obj 01")
         meta, at = _read_meta(head, 4)
@@ -82,8 +83,7 @@ class ContainerReader:
         self._sync = head[at : at + SYNC]
         if len(self._sync) < SYNC:
             refuse("the head is cut short")
-        stream.seek(start + at + SYNC)
-        self._stream, self._held = stream, b""
+        self._held = head[at + SYNC :]
 
     def blocks(self) -> Iterator[tuple[int, bytes] | None]:
         """How many records and their packed bytes, for each block; ``None`` for a broken one."""

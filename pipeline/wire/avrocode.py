@@ -77,17 +77,17 @@ _LAST: dict[int, tuple[bytes, list[int]]] = {}
 
 
 def _read_longs(data: bytes, at: int, count: int) -> tuple[list[int], int]:
-    """Many numbers in a row. The same bytes are always the same numbers, so the last answer may be given again."""
+    """Many numbers in a row; callers copy them, for the same bytes are the same numbers and may be given again."""
     if count < 8:
         return _parse_longs(data, at, count)
     last = _LAST.get(count)
     if last is not None and data.startswith(last[0], at):
-        return last[1].copy(), at + len(last[0])
+        return last[1], at + len(last[0])
     items, end = _parse_longs(data, at, count)
     if count <= 4096:
         if len(_LAST) > 256:
             _LAST.clear()
-        _LAST[count] = (data[at:end], items.copy())
+        _LAST[count] = (data[at:end], items)
     return items, end
 
 

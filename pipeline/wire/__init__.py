@@ -1,0 +1,1 @@
+"""The wire: Avro single-object encoding, container files, and the codecs compiled for them."""
