@@ -140,10 +140,11 @@ def with_tables(**changes: Any) -> Reference:
         Department(id=f"street-{code}", name_zh=code, name_en=code, kind="street", level="street", area=code)
         for code in (STREET_W, STREET_E)
     )
+    worker = Person(id="p-west", name="W", department="sanitation", post="handler", areas=(GRID_W,))
     given: dict[str, Any] = {
         "areas": _areas(),
         "departments": (*t.departments, *streets),
-        "persons": (*t.persons, Person(id="p-west", name="W", department="sanitation", post="handler", areas=(GRID_W,))),
+        "persons": (*t.persons, worker),
         "components": (
             Component(code=COMPONENT, standard=NEW, category="01002", owner="telecom", grid_code=GRID_W),
             Component(code=NOBODYS, standard=NEW, category="01002"),
@@ -266,7 +267,9 @@ def a_place(report: ScreenedReport, **fields: Any) -> Place:
         given = {"tile": area_tile(area), "method": "area_code", "city": CITY_CODE, "street": area}
     else:
         given = {"tile": NO_PLACE, "method": "none"}
-    return Place(**(given | fields))
+    given |= fields
+    levels = (given.get(level, "") for level in ("city", "district", "street", "community", "grid"))
+    return Place(**({"areas": tuple(code for code in levels if code)} | given))
 
 
 def located(

@@ -33,6 +33,10 @@ _ARROW = {
 }
 
 
+class RefusedQuery(Exception):
+    """ClickHouse does not run a statement; the message is its own."""
+
+
 class ChdbStore:
     """Tables of all facts in a folder. Writing is idempotent; the folder is created when it is missing."""
 
@@ -59,8 +63,11 @@ class ChdbStore:
         return rows
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None, form: str = "JSONEachRow") -> bytes:
-        """Run one statement and give back its result in a ClickHouse format, as bytes."""
-        result = self._session.query(sql, form, params=dict(parameters) if parameters else None)
+        """Run one statement and give back its result in a ClickHouse format, as bytes. Raises :class:`RefusedQuery`."""
+        try:
+            result = self._session.query(sql, form, params=dict(parameters) if parameters else None)
+        except RuntimeError as error:
+            raise RefusedQuery(str(error)) from error
         answer: bytes = result.bytes()
         return answer
 

@@ -11,7 +11,9 @@ import click
 
 from pipeline.commands.cases import cases_command
 from pipeline.commands.check import check_command
+from pipeline.commands.demo import demo_command
 from pipeline.commands.imports import import_command
+from pipeline.commands.indicators import indicators_command
 from pipeline.commands.quarantine import quarantine_command
 from pipeline.commands.replay import forget_command, replay_command
 from pipeline.commands.run import run_command
@@ -36,7 +38,8 @@ def wangge() -> None:
 
 
 COMMANDS = (
-    run_command, simulate_command, import_command, check_command, sql_command, cases_command, quarantine_command,
+    demo_command, run_command, simulate_command, import_command, indicators_command, check_command, sql_command,
+    cases_command, quarantine_command,
     replay_command, forget_command,
 )  # fmt: skip
 for command in COMMANDS:

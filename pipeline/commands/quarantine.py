@@ -67,7 +67,7 @@ def show_refused(record: str, store: Path, as_json: bool) -> None:
     """
     with Workspace(store, create=False) as workspace:
         row = _row(workspace, record)
-        arrival = refused.original(workspace.kept, row)
+        arrival, _ = refused.original(workspace.kept, row)
         row["mend"] = refused.Mends(workspace.folder / "kept").read().get(record, {})
     row["body"] = dict(arrival.body) if arrival.body is not None else None
     row["raw"] = arrival.raw.decode("utf-8", "backslashreplace")
@@ -141,7 +141,7 @@ def _sorted(
         mend = mends.get(row["id"], {})
         if mend.get("sent"):
             continue
-        arrival = refused.mended(refused.original(workspace.kept, row), mend)
+        arrival = refused.mended(workspace.kept, row, mend)
         why = refused.would_pass(topology, arrival)
         if why:
             failing[why] = failing.get(why, 0) + 1

@@ -24,6 +24,7 @@ def replay_command(store: Path, dry_run: bool, quiet: bool, as_json: bool) -> No
     """Drop tables and state of STORE and make them again from the kept input (the same input gives the same bytes).
 
     Use it after a change of rules. Stopped in between, the next `wangge run` or `wangge replay` goes on or begins anew.
+    However many records are refused, it does not stop: they were let in once.
 
     \b
     Examples:
@@ -40,7 +41,7 @@ def replay_command(store: Path, dry_run: bool, quiet: bool, as_json: bool) -> No
             click.echo(as_document(result) if as_json else f"{len(inputs)} inputs, {size:,} bytes would be read again")
             return
         workspace.forget_derived()
-        result = run(workspace, RunRequest([], responder=responder_of), settings, progress.show)
+        result = run(workspace, RunRequest([], responder=responder_of, max_refused=1.0), settings, progress.show)
     echo(result, as_json)
 
 

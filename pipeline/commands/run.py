@@ -31,7 +31,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     "--answers/--no-answers",
     default=True,
     show_default=True,
-    help="Let the departments and citizens of a simulated city answer.",
+    help="Let the departments and citizens of a simulated city answer; decided when the store is begun.",
 )
 @click.option(
     "--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops."
@@ -56,8 +56,7 @@ def run_command(
     settings = settings_from()
     if not settings.key_is_secret:
         click.echo("WANGGE_HMAC_KEY is not set: pseudonyms are made with the public development key", err=True)
-    responder = responder_of if answers else None
-    request = RunRequest(inputs, city or city_of(inputs), schema, mapping, responder, max_refused)
+    request = RunRequest(inputs, city or city_of(inputs), schema, mapping, responder_of, max_refused, answers)
     with Workspace(store) as workspace, Progress(enabled=not quiet and sys.stderr.isatty()) as progress:
         result = run(workspace, request, settings, progress.show)
     echo(result, as_json)

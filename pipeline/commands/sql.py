@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from connectors.sinks.chdb import RefusedQuery
 from connectors.sinks.columns import ALL_TABLES
 from pipeline.commands.options import STORE
 from pipeline.runtime.workspace import Workspace
@@ -28,6 +29,8 @@ def sql_command(
 ) -> None:  # fmt: skip
     """Run one SQL STATEMENT over the store (database wangge; tables are read as FINAL), or --dump all tables.
 
+    Statements read only.
+
     \b
     Examples:
       wangge sql --store S "SELECT department, count() FROM assignments GROUP BY department"
@@ -43,7 +46,11 @@ def sql_command(
             _dump(tables.dump, out)
             return
         values = dict(pair.partition("=")[::2] for pair in parameters)
-        sys.stdout.buffer.write(tables.query(str(statement), values, "JSON" if as_json else form))
+        tables.query("SET readonly = 2")  # what is derived is changed by a replay only
+        try:
+            sys.stdout.buffer.write(tables.query(str(statement), values, "JSON" if as_json else form))
+        except RefusedQuery as refused:
+            raise click.ClickException(str(refused)) from refused
 
 
 def _dump(read: object, out: Path | None) -> None:

@@ -23,6 +23,8 @@ _ODD: Final = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\ud800-\udfff]|  "
 )
 """What ``clean`` would change: a superset of ``_CONTROL`` with all white space but the blank. Most texts have none."""
+_CASED: Final = re.compile("[^\x20-\x40\x5b-\x60\x7b-\x7e\u2e80-\ua63f\uac00-\ufaff]")
+"""Signs that may have a case: all but ASCII without letters and the scripts of East Asia."""
 _PUNCTUATION: Final = tuple(zip("，：？！（）；", ",:?!();", strict=True))
 _BLANKS: Final = frozenset(
     {"", "-", "--", "—", "/", "\\n", "\\", "na", "n/a", "nan", "nil", "none", "null", "无", "空"}
@@ -52,7 +54,8 @@ def fold(text: str) -> str:
     folded = clean(text).text
     if not folded.isascii():
         folded = _half_width(folded)
-    folded = folded.casefold()
+    if _CASED.search(folded) is not None:
+        folded = folded.casefold()
     if "  " in folded or folded[:1] == " " or folded[-1:] == " ":
         folded = " ".join(folded.split())
     return folded
@@ -146,6 +149,8 @@ _LABEL: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_HINT: Final = re.compile("[单案受诉信来#＃A-Za-z]")
+"""Signs of which every label has one; most Chinese texts have none."""
 _DATE: Final = re.compile(r"(?:19|20)\d\d(?:[-_]\d{1,2}){0,2}")
 _UNITS: Final = frozenset("年月元米人")
 _LABEL_REACH: Final = 40  # characters looked back for the label
@@ -157,6 +162,8 @@ def order_numbers(text: str) -> tuple[str, ...]:
     Recognised by a label before the number (工单号, 案件编号, 受理号, 重复工单; "case #", "CRM#", "duplicate of").
     A number has four digits or more, or three right after a "#"; a date or a year after a label is not one.
     """
+    if _HINT.search(text) is None:
+        return ()
     if _WIDE_DIGIT.search(text) is not None:
         text = _half_width(text)
     found: dict[str, None] = {}

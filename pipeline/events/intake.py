@@ -123,11 +123,8 @@ class Place(Value, frozen=True, kw_only=True):
     border_m: float | None = None
     neighbour_tiles: tuple[str, ...] = ()
     """Other tiles within the largest search radius of the place: they get a neighbour notice."""
-
-    @property
-    def areas(self) -> tuple[str, ...]:
-        """The path from city to grid, without the unknown levels."""
-        return tuple(code for code in (self.city, self.district, self.street, self.community, self.grid) if code)
+    areas: tuple[str, ...] = ()
+    """The path from city to grid, without the unknown levels."""
 
 
 class LocatedReport(Value, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ class Commit(msgspec.Struct, kw_only=True):
     """Records read of each kept input."""
     order: int = 0
     """Records of the whole log so far; the next record gets this number."""
+    read_to: int = 0
+    """Time up to which the inputs at hand were merged (see :class:`pipeline.runtime.merge.Merged`)."""
     stream_time: int = 0
     counts: dict[str, int] = {}
     """``channel|fate|outcome|derived`` to records; samples under ``samples|...``."""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +29,7 @@ class KeptInput(msgspec.Struct, kw_only=True):
     id: str
     """Digest of the contents and the reading options."""
     name: str
+    """Name of the log: that of the file, numbered when the store has had another input of that name."""
     file: str
     size: int
     appended_at: Millis
@@ -65,13 +66,16 @@ class KeptLog:
         self, files: Sequence[tuple[str, Path]], appended_at: Millis, *, schema: str, mapping: str
     ) -> KeptGroup | None:
         """Copy inputs that are new into the log and give back their group; ``None`` when all were taken before."""
-        known = {kept.id for group in self.groups() for kept in group.inputs}
+        taken = [kept for group in self.groups() for kept in group.inputs]
+        known, names = {kept.id for kept in taken}, {kept.name for kept in taken}
         fresh: list[KeptInput] = []
         for name, path in files:
             kept = self._copied(name, path, appended_at, schema, mapping)
             if kept.id in known:
                 continue
+            kept.name = _told_apart(name, names)
             known.add(kept.id)
+            names.add(kept.name)
             fresh.append(kept)
         if not fresh:
             return None
@@ -102,11 +106,26 @@ class KeptLog:
         os.chmod(partial, OWNER_ONLY)
         partial.replace(self._manifest)
 
+    def give_back(self, group: KeptGroup) -> None:
+        """Let go of a group of which nothing was read, so that its inputs can be mended and come again."""
+        self._write([other for other in self.groups() if other.id != group.id])
+        for kept in group.inputs:
+            self.path(kept).unlink(missing_ok=True)
+
     def forget(self) -> int:
         """Remove the kept bytes (personal data) and give back how many inputs were forgotten."""
         count = sum(len(group.inputs) for group in self.groups())
         shutil.rmtree(self._folder, ignore_errors=True)
         return count
+
+
+def _told_apart(name: str, names: Collection[str]) -> str:
+    """Tomorrow's file of the same name is another log: its first record is not the first record of today's."""
+    number, told = 1, name
+    while told in names:
+        number += 1
+        told = f"{name}#{number}"
+    return told
 
 
 def _opened(path: Path) -> BinaryIO:

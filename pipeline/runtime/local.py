@@ -123,8 +123,8 @@ class LocalRun:
             self._feed(batch)
             polls += 1
             if polls % self.policy.polls_per_commit == 0:
-                self._commit(log.position, [])
-        self._commit(log.position, [group])
+                self._commit(log, [])
+        self._commit(log, [group])
         self._committer.wait()
 
     def close(self) -> None:
@@ -249,13 +249,14 @@ class LocalRun:
 
     # --- commit ---------------------------------------------------------------------------------------------------
 
-    def _commit(self, position: dict[str, int], done: list[str]) -> None:
+    def _commit(self, log: Merged, done: list[str]) -> None:
         """Hand facts, state and position over; the next poll goes on while they are written."""
         commit = self.commit
         commit.number += 1
         for fact in self.counts.commit(commit.number, commit.stream_time, commit.order):
             self._facts.setdefault(fact.__class__, []).append(fact)
-        commit.position = {**commit.position, **position}
+        commit.position = {**commit.position, **log.position}
+        commit.read_to = log.reached
         commit.done = [*commit.done, *done]
         commit.counts = dict(self.counts.totals)
         entries = [(*place, data) for place, data in self._changed.items()]
@@ -293,6 +294,7 @@ def _received(arrival: Arrival) -> Millis:
 
 def _copied(commit: Commit) -> Commit:
     return Commit(
-        number=commit.number, position=dict(commit.position), order=commit.order, stream_time=commit.stream_time,
+        number=commit.number, position=dict(commit.position), order=commit.order, read_to=commit.read_to,
+        stream_time=commit.stream_time,
         counts=dict(commit.counts), done=list(commit.done),
     )  # fmt: skip

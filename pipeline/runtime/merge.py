@@ -30,14 +30,19 @@ class Source(Protocol):
 
 
 class Merged:
-    """The records of several sources in order of time, with the place each was read up to."""
+    """The records of several sources in order of time, with the place each was read up to.
 
-    def __init__(self, sources: Sequence[tuple[str, Source]], position: dict[str, int]) -> None:
+    To go on where another reading was interrupted, give its ``position`` and ``reached``.
+    """
+
+    def __init__(self, sources: Sequence[tuple[str, Source]], position: dict[str, int], reached: Millis = 0) -> None:
         self.position = {name: position.get(name, 0) for name, _ in sources}
         self._names = [name for name, _ in sources]
         self._iterators: list[Iterator[Arrival]] = []
         self._heads: list[tuple[Millis, int, Arrival]] = []
-        self._times = [0] * len(sources)
+        self.reached: Millis = reached if any(self.position.values()) else 0
+        """Time of the last record taken; nothing that comes after it has an earlier one."""
+        self._times = [self.reached if self.position[name] else 0 for name, _ in sources]
         for number, (name, source) in enumerate(sources):
             if self.position[name]:
                 source.skip(self.position[name])
@@ -50,7 +55,7 @@ class Merged:
 
     def take(self) -> Arrival:
         """The next record."""
-        _, number, arrival = self._heads[0]
+        self.reached, number, arrival = self._heads[0]
         self.position[self._names[number]] = arrival.origin.offset + 1
         self._replace(number)
         return arrival

@@ -14,14 +14,16 @@ from typing import Any
 import msgspec
 
 from connectors.sinks.chdb import ChdbStore
+from connectors.sources.encoding import GB18030, UTF8, is_utf8
+from connectors.sources.fields import csv_rows
 from connectors.sources.files import FileSource
+from connectors.sources.lines import blocks, lines, unpacked
+from connectors.sources.shapes import shape_of
 from pipeline.errors import InvalidRecord, StopRun
 from pipeline.events.records import Arrival
-from pipeline.runtime.kept import OWNER_ONLY, KeptLog
+from pipeline.runtime.kept import OWNER_ONLY, WRITE, KeptInput, KeptLog
 from pipeline.stages.intake import Intake, IntakeBook
 from pipeline.topology import Topology
-from schemas.catalogue import catalogue
-from schemas.text import body_from_text
 
 Row = dict[str, Any]
 LISTED = (
@@ -49,9 +51,10 @@ class Mends:
         mend["sent"] = change.get("sent", mend["sent"])
         mends[record] = mend
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path.touch(mode=OWNER_ONLY)
-        self._path.write_bytes(msgspec.json.format(msgspec.json.encode(mends)))
-        os.chmod(self._path, OWNER_ONLY)
+        partial = self._path.with_suffix(".new")
+        with open(os.open(partial, WRITE, OWNER_ONLY), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(mends)))
+        partial.replace(self._path)
         return mend
 
 
@@ -60,8 +63,8 @@ def listed(tables: ChdbStore, reason: str, limit: int) -> list[Row]:
     return tables.rows(LISTED, {"reason": reason, "limit": limit})
 
 
-def original(kept: KeptLog, row: Row) -> Arrival:
-    """The refused record as it stands in the kept input. Raises :class:`StopRun` when it is not kept any more."""
+def original(kept: KeptLog, row: Row) -> tuple[Arrival, KeptInput]:
+    """The refused record and the kept input it stands in. Raises :class:`StopRun` when it is not kept any more."""
     topic, offset = row["topic"], int(row["offset"])
     for group in kept.groups():
         for one in group.inputs:
@@ -70,31 +73,48 @@ def original(kept: KeptLog, row: Row) -> Arrival:
                 source.skip(offset)
                 for arrival in source:
                     if arrival.origin.offset == offset:
-                        return arrival
+                        return arrival, one
                     break
     message = f"the bytes of {row['id']} are not kept any more: ask its sender for the record"
     raise StopRun(message)
 
 
-def mended(arrival: Arrival, mend: Mapping[str, Any]) -> Arrival:
-    """The record with its corrections; still refused when they do not make it readable."""
-    values: Row = dict(arrival.body or _fields(arrival.raw))
-    values.update(mend.get("set", {}))
-    schema = str(values.pop("schema", arrival.schema))
-    whole = {**{f["name"]: f["default"] for f in catalogue()[schema][-1].fields if "default" in f}, **values}
+def mended(kept: KeptLog, row: Row, mend: Mapping[str, Any]) -> Arrival:
+    """The record with its corrections; still refused when they do not make it readable.
+
+    What could be read is corrected by the names of the schema, what could not by the names that its sender gives.
+    """
+    arrival, one = original(kept, row)
+    if arrival.body is not None:
+        fields, shape = {"schema": arrival.schema, **arrival.body}, shape_of("")
+    else:
+        fields = _fields(arrival.raw, kept.path(one))
+        shape = shape_of(one.name, one.schema or None, one.mapping or None)
     try:
-        body = body_from_text(schema, whole)
+        schema, body = shape({**fields, **mend.get("set", {})})
     except InvalidRecord as fault:
-        return Arrival(schema, arrival.origin, arrival.appended_at, raw=arrival.raw, fault=fault)
+        return Arrival(arrival.schema, arrival.origin, arrival.appended_at, raw=arrival.raw, fault=fault)
     return Arrival(schema, arrival.origin, arrival.appended_at, body)
 
 
-def _fields(raw: bytes) -> Row:
+def _fields(raw: bytes, file: Path) -> Row:
+    """The fields of a text record: a JSON object, or a row under the header of its file."""
     try:
         found = msgspec.json.decode(raw)
     except msgspec.MsgspecError:
+        return _cells(raw, file)
+    if not isinstance(found, dict):
         return {}
-    return dict(found.get("body", found)) if isinstance(found, dict) else {}
+    inner = found.get("body")
+    return {"schema": found.get("schema"), **inner} if isinstance(inner, dict) else found
+
+
+def _cells(raw: bytes, file: Path) -> Row:
+    with file.open("rb") as stream:
+        header = next(lines(blocks(unpacked(stream))), b"")
+    encoding = UTF8 if is_utf8([header, raw]) else GB18030
+    found, _ = next(csv_rows([header, raw], encoding), None) or ({}, raw)
+    return found if isinstance(found, dict) else {}
 
 
 def would_pass(topology: Topology, arrival: Arrival) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sources.files import FileSource, discover
+from pipeline.errors import StopRun
 from pipeline.runtime.answers import Responder
 from pipeline.runtime.city import load_city, topology_of
 from pipeline.runtime.counts import tally
@@ -33,13 +34,15 @@ class RunRequest:
     responder: Callable[[Path], Responder | None] | None = None
     """Makes the responder of a simulated city from the store's city folder."""
     max_refused: float = 0.2
+    answers: bool = True
+    """Whether a store begun by this call lets its city answer; a store begun before goes on as it was begun."""
 
 
 def run(workspace: Workspace, request: RunRequest, settings: Settings, progress: ReportProgress) -> dict[str, Any]:
     """Do the main job. Continues where an earlier run was interrupted; the same inputs again change nothing."""
     workspace.adopt_city(request.city)
     city = load_city(settings.reference, workspace.city_folder)
-    begun = workspace.agree(_facts(city.reference.version, responder=request.responder is not None))
+    begun = workspace.agree(_facts(city.reference.version, responder=request.answers))
     taken = _take(workspace, request)
     policy = policy_of(begun, max_refused=request.max_refused)
     folder = workspace.city_folder
@@ -52,6 +55,10 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
         for group in workspace.kept.groups():
             if group.id not in runner.commit.done:
                 _read(runner, workspace, group, progress)
+    except StopRun:
+        if taken is not None and not any(kept.id in runner.commit.position for kept in taken.inputs):
+            workspace.kept.give_back(taken)
+        raise
     finally:
         runner.close()
     seconds = time.monotonic() - started
@@ -61,7 +68,7 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
         "records": records,
         "seconds": round(seconds, 3),
         "rate": round(records / seconds) if seconds else 0,
-        "new_inputs": taken,
+        "new_inputs": len(taken.inputs) if taken is not None else 0,
         "store": str(workspace.folder),
     }
 
@@ -74,11 +81,11 @@ def _facts(version: str, *, responder: bool) -> StoreFacts:
     )  # fmt: skip
 
 
-def _take(workspace: Workspace, request: RunRequest) -> int:
+def _take(workspace: Workspace, request: RunRequest) -> KeptGroup | None:
     appended_at = int(time.time() * 1000)
-    files = [(source.name, source.path) for source in discover(request.inputs, appended_at)]
-    group = workspace.kept.take(files, appended_at, schema=request.schema or "", mapping=request.mapping or "")
-    return len(group.inputs) if group is not None else 0
+    found = discover(request.inputs, appended_at, request.schema, request.mapping)
+    files = [(source.name, source.path) for source in found]
+    return workspace.kept.take(files, appended_at, schema=request.schema or "", mapping=request.mapping or "")
 
 
 def _read(runner: LocalRun, workspace: Workspace, group: KeptGroup, progress: ReportProgress) -> None:
@@ -96,4 +103,4 @@ def _read(runner: LocalRun, workspace: Workspace, group: KeptGroup, progress: Re
     runner.progress = lambda _: progress(
         group.id, sum(source.bytes_read for _, source in sources), total, runner.commit.order
     )
-    runner.read(group.id, Merged(sources, runner.commit.position))
+    runner.read(group.id, Merged(sources, runner.commit.position, runner.commit.read_to))

@@ -24,11 +24,14 @@ from pipeline.runtime.kept import KeptLog
 from pipeline.runtime.local import RunPolicy
 from schemas.catalogue import FOLDER
 
+REBUILDING = ""
+
 
 class StoreFacts(msgspec.Struct, kw_only=True):
     """What a store was begun with; runs that differ would not be equal to one run."""
 
     reference_version: str
+    """:data:`REBUILDING` while tables and state are to be made again: the next run does it, whichever it is."""
     poll_records: int
     polls_per_commit: int
     partitions: int
@@ -55,11 +58,15 @@ class Workspace:
         return folder if folder.is_dir() else None
 
     def adopt_city(self, overlay: Path | None) -> None:
-        """Keep the overlay a first run was given; later runs and replays use the kept one."""
-        if overlay is None or self.city_folder is not None or (self.folder / "store.json").exists():
+        """Keep the overlay a first run was given; later runs and replays use the kept one.
+
+        Until the store has begun a mended overlay takes the place of one that was found faulty.
+        """
+        if overlay is None or (self.folder / "store.json").exists():
             return
         partial = self.folder / ".city"
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in (partial, self.folder / "city"):
+            shutil.rmtree(left, ignore_errors=True)
         shutil.copytree(overlay, partial)
         partial.replace(self.folder / "city")
 
@@ -67,11 +74,11 @@ class Workspace:
         """Write down what a first run uses, and refuse a later one that differs in it."""
         path = self.folder / "store.json"
         if not path.exists():
-            partial = path.with_suffix(".new")
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
-            partial.replace(path)
-            return facts
+            return self._written(facts)
         begun = msgspec.json.decode(path.read_bytes(), type=StoreFacts)
+        if begun.reference_version == REBUILDING:
+            self._drop_derived()
+            return self._written(msgspec.structs.replace(begun, reference_version=facts.reference_version))
         if facts.reference_version != begun.reference_version:
             message = (
                 f"the store was begun with reference set {begun.reference_version}, now it is "
@@ -93,11 +100,25 @@ class Workspace:
         return Changelog(self.folder / "state" / "changes.log")
 
     def forget_derived(self) -> None:
-        """Drop tables and state (they can be rebuilt from the kept input)."""
+        """Have the next run make tables and state again from the kept input, as the store was begun.
+
+        Only a mark is set here, so that a crash at any moment leaves a store that is either whole or still marked.
+        """
+        path = self.folder / "store.json"
+        begun = msgspec.json.decode(path.read_bytes(), type=StoreFacts)
+        self._written(msgspec.structs.replace(begun, reference_version=REBUILDING))
+
+    def _drop_derived(self) -> None:
         self.close_tables()
-        for name in ("tables", "state", "store.json"):
-            path = self.folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for name in ("tables", "state"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def _written(self, facts: StoreFacts) -> StoreFacts:
+        path = self.folder / "store.json"
+        partial = path.with_suffix(".new")
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+        partial.replace(path)
+        return facts
 
     def close_tables(self) -> None:
         """Close the tables."""

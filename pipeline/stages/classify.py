@@ -155,8 +155,9 @@ class Classifier:
 
 def _needs_history(rule: ClassRule) -> bool:
     """Conditions on the course of a case cannot hold at intake: such rules reclassify later."""
-    counted = (rule.min_reports, rule.min_dispatches, rule.min_departments, rule.min_casualties, rule.min_affected)
-    return any(counted)
+    counted = (rule.min_reports, rule.min_dispatches, rule.min_departments, rule.min_refusals, rule.min_recurrences)
+    harm = (rule.min_casualties, rule.min_affected)
+    return any(counted) or any(harm) or bool(rule.ownership) or rule.unfunded is not None
 
 
 def _holds(rule: ClassRule, channel: str, category: Category | None, words: frozenset[str], severity: str) -> bool:

@@ -112,6 +112,26 @@ def _held(outcome: Filed, state: str, rule: str, reason: str) -> Filing:
 
 
 def _by_standard(located: LocatedReport, reference: Reference) -> Filing:
+    about, zone = located.classification, located.place.zone
+    if located.report.evidence or located.report.channel == Channel.ALARM:
+        return _judged(located, reference)
+    urgent = about.case_class == "emergency"
+    question = (reference.version, about.standard, about.kind, about.code, zone, urgent)
+    known = _WITHOUT_EVIDENCE.get(question)
+    if known is not None:
+        return known
+    filing = _judged(located, reference)
+    category = reference.category(about.standard, about.kind, about.code)
+    if category is None or not any(row.period in ("day", "night") for row in reference.filing_for(category)):
+        _WITHOUT_EVIDENCE[question] = filing
+    return filing
+
+
+_WITHOUT_EVIDENCE: dict[tuple[str, str, str, str, str, bool], Filing] = {}
+"""Answers for reports without a measured value: there are few different questions (categories by zones)."""
+
+
+def _judged(located: LocatedReport, reference: Reference) -> Filing:
     about = located.classification
     category = reference.category(about.standard, about.kind, about.code)
     rows = reference.filing_for(category) if category is not None else ()

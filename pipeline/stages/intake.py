@@ -139,7 +139,7 @@ class Intake:
         made = (
             screen_action(arrival, self.policy) if arrival.schema == ACTION_SCHEMA else work_fact(arrival, self.policy)
         )
-        if _met(state, fresh, key, content_hash(body), arrival):
+        if _met(state, fresh, key, content_hash(body, arrival.schema), arrival):
             return Taken(ended=_redelivered(channel))
         if isinstance(made, CaseAction):
             return Taken(action=made)

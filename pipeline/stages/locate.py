@@ -16,8 +16,11 @@ import numpy as np
 from pipeline.domain.geo.borders import BorderFlag, BorderScan
 from pipeline.domain.geo.index import LayerIndex
 from pipeline.domain.geo.layers import Layer
+from pipeline.domain.geo.nearest import PointIndex
+from pipeline.domain.geo.projection import Floats
 from pipeline.domain.geo.tiles import NO_PLACE, area_tile, neighbours_of, tiles_of
-from pipeline.domain.reference.model import Reference
+from pipeline.domain.reference.model import Component, Reference
+from pipeline.events.base import Millis
 from pipeline.events.intake import BorderCandidate, Classification, Place, ScreenedReport
 
 TIERS = ("city", "district", "street", "community", "grid")
@@ -39,6 +42,12 @@ class Levels(NamedTuple):
     grid: str = ""
 
 
+NOWHERE = (Levels(), "")
+"""Levels and version of a point that no layer holds."""
+LEAST_REACH_M, MOST_REACH_M = 10.0, 50.0
+"""A component of the right kind is meant when it lies within the error of the place, within these bounds."""
+
+
 class Located(NamedTuple):
     """One layer's answer for a batch: the number of each point's cell, -1 for none."""
 
@@ -57,6 +66,10 @@ class Locator:
         self._main = sorted(main, key=self._rank, reverse=True)
         self._others = [index for index in indexes if index.layer.system != MAIN_SYSTEM]
         self._border = self._border_layer()
+        self._area_lists: dict[Levels, tuple[str, ...]] = {}
+        self._component_kinds: dict[tuple[str, str, str], str] = {}
+        self._registered = [row for row in reference.tables.components if row.lon is not None and row.lat is not None]
+        self._register = self._register_of(self._registered)
 
     # --- batches --------------------------------------------------------------------------------------------------
 
@@ -68,31 +81,75 @@ class Locator:
         """The same for many; equal to one by one."""
         places: list[Place | None] = [None] * len(reports)
         pointed = [number for number, report in enumerate(reports) if report.lon is not None]
-        for number, place in zip(pointed, self._by_point([reports[number] for number in pointed]), strict=True):
+        found = self._by_point([reports[number] for number in pointed], [about[number] for number in pointed])
+        for number, place in zip(pointed, found, strict=True):
             places[number] = place
         return [
             place if place is not None else self._without_point(report)
             for place, report in zip(places, reports, strict=True)
         ]
 
-    def _by_point(self, reports: list[ScreenedReport]) -> list[Place]:
+    def _by_point(self, reports: list[ScreenedReport], about: list[Classification]) -> list[Place]:
         if not reports:
             return []
         lons = np.array([report.lon for report in reports], np.float64)
         lats = np.array([report.lat for report in reports], np.float64)
         errors = np.array([report.error_m or 0.0 for report in reports], np.float64)
         times = [report.received_at for report in reports]
-        main = [Located(index, self._find(index, lons, lats, times)) for index in self._main]
+        main = self._finest(lons, lats, times)
+        near_by = self._components(reports, about, lons, lats, errors)
         others = [Located(index, self._find(index, lons, lats, times)) for index in self._others]
         scan = self._border.borders(lons, lats, errors, BAND_M) if self._border is not None else None
         tiles, near = tiles_of(lons, lats), neighbours_of(lons, lats, REACH_M)
         return [
-            self._place(number, report, tiles[number], near[number], main, others, scan)
+            self._place(number, report, tiles[number], near[number], main[number], others, scan, near_by)
             for number, report in enumerate(reports)
         ]
 
-    def _find(self, index: LayerIndex, lons: object, lats: object, times: list[int]) -> list[int]:
-        found: list[int] = index.find(lons, lats).tolist()  # type: ignore[arg-type]  # arrays of this batch
+    def _finest(self, lons: Floats, lats: Floats, times: list[Millis]) -> list[tuple[Levels, str]]:
+        """Levels and version of each point by the finest layer that holds it; coarser layers are asked for the rest."""
+        found: list[tuple[Levels, str]] = [NOWHERE] * len(times)
+        left = np.arange(len(times))
+        for index in self._main:
+            if not len(left):
+                break
+            layer = index.layer
+            cells = self._find(index, lons[left], lats[left], [times[number] for number in left.tolist()])
+            for number, cell in zip(left.tolist(), cells, strict=True):
+                if cell >= 0:
+                    found[number] = (self.levels(layer.codes[cell]), layer.version)
+            left = left[np.array(cells) < 0]
+        return found
+
+    def _components(
+        self, reports: list[ScreenedReport], about: Sequence[Classification], lons: Floats, lats: Floats, errors: Floats
+    ) -> dict[int, Component]:
+        """The registered component that a report about a kind of component means: the nearest of that kind."""
+        if self._register is None:
+            return {}
+        kinds = [self._kind_of_component(one) for one in about]
+        asked = np.array(
+            [number for number, kind in enumerate(kinds) if kind and not reports[number].component_code], np.int64
+        )
+        if not len(asked):
+            return {}
+        reach = np.clip(errors[asked], LEAST_REACH_M, MOST_REACH_M)
+        nearest = self._register.nearest(lons[asked], lats[asked], [kinds[number] for number in asked.tolist()], reach)
+        pairs = zip(asked.tolist(), nearest.number.tolist(), strict=True)
+        return {number: self._registered[found] for number, found in pairs if found >= 0}
+
+    def _kind_of_component(self, about: Classification) -> str:
+        """``standard|code`` of the kind of component a category is about; "" for matters that are no component."""
+        key = (about.standard, about.kind, about.code)
+        known = self._component_kinds.get(key)
+        if known is None:
+            category = self.reference.category(*key)
+            code = (category.component or (category.code if category.kind == "component" else "")) if category else ""
+            known = self._component_kinds[key] = f"{about.standard}|{code}" if code else ""
+        return known
+
+    def _find(self, index: LayerIndex, lons: Floats, lats: Floats, times: list[Millis]) -> list[int]:
+        found: list[int] = index.find(lons, lats).tolist()
         layer = index.layer
         if all(layer.valid_at(at) for at in (times[0], times[-1], min(times), max(times))):
             return found
@@ -106,32 +163,27 @@ class Locator:
         report: ScreenedReport,
         tile: str,
         near: tuple[str, ...],
-        main: list[Located],
+        main: tuple[Levels, str],
         others: list[Located],
         scan: BorderScan | None,
+        near_by: dict[int, Component],
     ) -> Place:
-        levels, version = self._main_levels(number, main)
+        levels, version = main
         systems = self._systems(number, others)
         zone = next((code for system, code in systems if system == ZONE_SYSTEM), "")
         flags, candidates, border_m = self._borders(number, levels, scan)
         if self._conflicts(levels, systems):
             flags = (*flags, "LAYER_CONFLICT")
-        component = self.reference.component(report.component_code) if report.component_code else None
+        stated = self.reference.component(report.component_code) if report.component_code else None
+        component = stated or near_by.get(number)
         return Place(
-            tile=tile, method="point", city=levels.city, district=levels.district, street=levels.street,
+            tile=tile, method="point", areas=self._areas(levels), city=levels.city,
+            district=levels.district, street=levels.street,
             community=levels.community, grid=levels.grid, grid_version=version,
             systems=tuple([pair for pair in systems if pair[0] != ZONE_SYSTEM]), zone=_zone_class(zone),
             component_code=component.code if component else "", component_owner=component.owner if component else "",
             border_flags=flags, border_candidates=candidates, border_m=border_m, neighbour_tiles=near,
         )  # fmt: skip
-
-    def _main_levels(self, number: int, main: list[Located]) -> tuple[Levels, str]:
-        """The levels by the finest layer that holds the point."""
-        for found, cells in main:
-            cell = cells[number]
-            if cell >= 0:
-                return self.levels(found.layer.codes[cell]), found.layer.version
-        return Levels(), ""
 
     def _systems(self, number: int, others: list[Located]) -> tuple[tuple[str, str], ...]:
         return tuple(
@@ -189,9 +241,18 @@ class Locator:
     def _by_area(self, code: str, method: str, component: str = "", owner: str = "") -> Place:
         levels = self.levels(code)
         return Place(
-            tile=area_tile(code), method=method, city=levels.city, district=levels.district, street=levels.street,
+            tile=area_tile(code), method=method, areas=self._areas(levels), city=levels.city,
+            district=levels.district, street=levels.street,
             community=levels.community, grid=levels.grid, component_code=component, component_owner=owner,
         )  # fmt: skip
+
+    def _register_of(self, rows: list[Component]) -> PointIndex | None:
+        """The component register as points, each of its kind."""
+        if not rows:
+            return None
+        places = [(row.lon, row.lat) for row in rows]
+        kinds = [f"{row.standard}|{row.category}" for row in rows]
+        return PointIndex([float(lon or 0.0) for lon, _ in places], [float(lat or 0.0) for _, lat in places], kinds)
 
     # --- areas ----------------------------------------------------------------------------------------------------
 
@@ -202,6 +263,13 @@ class Locator:
             areas = [self.reference.area(step) for step in self.reference.area_path(code)]
             found = Levels(**{area.tier: area.code for area in areas if area is not None and area.tier in TIERS})
             self._levels[code] = found
+        return found
+
+    def _areas(self, levels: Levels) -> tuple[str, ...]:
+        """The known levels, from city to grid."""
+        found = self._area_lists.get(levels)
+        if found is None:
+            found = self._area_lists[levels] = tuple(code for code in levels if code)
         return found
 
     def _rank(self, index: LayerIndex) -> int:

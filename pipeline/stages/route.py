@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
+from pipeline.domain.ids import DAY_MS
 from pipeline.domain.reference.model import Category, ClockKind, Department, Duty, Reference
 from pipeline.events.base import Millis, Value
 from pipeline.events.intake import LocatedReport
@@ -52,6 +54,36 @@ def _by_code(line: Duty) -> bool:
     return ":" not in line.code and line.code != "*"
 
 
+class Ask(NamedTuple):
+    """Everything the choice of a unit hangs on; the same question is asked again and again, so answers are kept."""
+
+    standard: str
+    kind: str
+    code: str
+    areas: tuple[str, ...]
+    """Only areas that some duty line or type of area names: most questions differ in the street alone."""
+    street: str
+    owner: str
+    family: str
+    difficult: bool
+    urgent: bool
+    reporter_unit: str
+    day: int
+
+
+class Choice(NamedTuple):
+    """What follows from the question alone, whatever the case."""
+
+    department: str
+    assistants: tuple[str, ...]
+    team: str
+    duty: str
+    reason: str
+    candidates: tuple[str, ...]
+    legal_basis: str
+    law_overlap: bool
+
+
 class Router:
     """The duty list of a reference set, ready to be asked many times. Pure: the same question, the same answer."""
 
@@ -59,27 +91,30 @@ class Router:
         self.reference = reference
         self.fallback = reference.city.fallback_department
         self._streets = {row.area: row.id for row in reference.tables.departments if row.kind == "street" and row.area}
-        self._lines = lru_cache(maxsize=100_000)(reference.duties_for)
-        self._teams = lru_cache(maxsize=4096)(self._emergency_team)
+        self._named = _areas_that_matter(reference)
+        self._choose = lru_cache(maxsize=200_000)(self._chosen)
 
     def route(self, located: LocatedReport, limit_value: int, clock: str, at: Millis, *, urgent: bool) -> Route:
         """Choose among the options in their order; the first that may act does."""
         about, place = located.classification, located.place
-        category = self.reference.category(about.standard, about.kind, about.code)
-        options = self._options(located, category, at)
-        chosen, reason = self._first_allowed(options, category, located.report.reporter_unit)
-        lines = self._duties(category, place.areas, at)
-        assistants = self._assistants(chosen, lines, place.street, urgent=urgent)
+        named = self._named
+        areas = tuple([area for area in place.areas if area in named]) if named else ()
+        choice = self._choose(
+            Ask(
+                about.standard, about.kind, about.code, areas, place.street, place.component_owner, about.family,
+                about.case_class == "difficult", urgent, located.report.reporter_unit, at // DAY_MS,
+            )
+        )  # fmt: skip
         return Route(
-            department=chosen.department,
-            assistants=assistants,
-            person=self._person(chosen.department, place.grid, place.community),
-            team=self._teams(about.family, place.street) if urgent else "",
-            duty=chosen.duty.id if chosen.duty else "",
-            reason=reason,
-            candidates=tuple(dict.fromkeys(option.department for option in options)),
-            legal_basis=chosen.duty.legal_basis if chosen.duty else "",
-            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and _by_code(line)}) > 1,
+            department=choice.department,
+            assistants=choice.assistants,
+            person=self._person(choice.department, place.grid, place.community),
+            team=choice.team,
+            duty=choice.duty,
+            reason=choice.reason,
+            candidates=choice.candidates,
+            legal_basis=choice.legal_basis,
+            law_overlap=choice.law_overlap,
             due_at=self.due(at, limit_value, clock),
             limit_value=limit_value,
             clock=clock,
@@ -89,22 +124,35 @@ class Router:
         """When handling is due; ``None`` (not assessable) when there is no limit."""
         return self.reference.calendar.add(at, limit_value, ClockKind(clock)) if clock and limit_value else None
 
-    def _duties(self, category: Category | None, areas: tuple[str, ...], at: Millis) -> tuple[Duty, ...]:
-        return self._lines(category, areas, at - at % 86_400_000) if category is not None else ()
+    def _chosen(self, ask: Ask) -> Choice:
+        category = self.reference.category(ask.standard, ask.kind, ask.code)
+        lines = self.reference.duties_for(category, ask.areas, ask.day * DAY_MS) if category is not None else ()
+        options = self._options(ask, lines)
+        chosen, reason = self._first_allowed(options, category, ask.reporter_unit)
+        duty = chosen.duty
+        return Choice(
+            department=chosen.department,
+            assistants=self._assistants(chosen, ask.street, urgent=ask.urgent),
+            team=self._emergency_team(ask.family, ask.street) if ask.urgent else "",
+            duty=duty.id if duty else "",
+            reason=reason,
+            candidates=tuple(dict.fromkeys(option.department for option in options)),
+            legal_basis=duty.legal_basis if duty else "",
+            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and line.code == ask.code}) > 1,
+        )
 
-    def _options(self, located: LocatedReport, category: Category | None, at: Millis) -> list[Option]:
-        place, about = located.place, located.classification
+    def _options(self, ask: Ask, lines: tuple[Duty, ...]) -> list[Option]:
         options: list[Option] = []
-        if about.case_class == "difficult":
+        if ask.difficult:
             options.append(Option(self.fallback, "difficult: coordination names a lead"))
-        for duty in self._duties(category, place.areas, at):
-            if duty.owner_first and place.component_owner:
-                options.append(Option(place.component_owner, "owner of the component", duty))
+        for duty in lines:
+            if duty.owner_first and ask.owner:
+                options.append(Option(ask.owner, "owner of the component", duty))
             elif duty.owner_first and duty.unknown_owner:
-                options.append(Option(self._unit(duty.unknown_owner, place.street), "owner unknown: acts first", duty))
-            options.append(Option(self._unit(duty.lead, place.street), "duty list", duty))
-        if place.street in self._streets:
-            options.append(Option(self._streets[place.street], "territory"))
+                options.append(Option(self._unit(duty.unknown_owner, ask.street), "owner unknown: acts first", duty))
+            options.append(Option(self._unit(duty.lead, ask.street), "duty list", duty))
+        if ask.street in self._streets:
+            options.append(Option(self._streets[ask.street], "territory"))
         options.append(Option(self.fallback, "no duty line: the fall-back names a lead"))
         return options
 
@@ -130,7 +178,7 @@ class Router:
         row: Department | None = self.reference.department(department)
         return row is not None and (row.has_enforcement_power or row.kind == "centre")
 
-    def _assistants(self, chosen: Option, lines: tuple[Duty, ...], street: str, *, urgent: bool) -> tuple[str, ...]:
+    def _assistants(self, chosen: Option, street: str, *, urgent: bool) -> tuple[str, ...]:
         named = [self._unit(unit, street) for unit in (chosen.duty.assist if chosen.duty else ())]
         if urgent:
             named.append(self._unit(STREET, street))
@@ -150,3 +198,11 @@ class Router:
             if team.roster == "7x24" and fits:
                 return team.id
         return ""
+
+
+def _areas_that_matter(reference: Reference) -> frozenset[str]:
+    """The areas that a duty line names, by code or by their type."""
+    duties = reference.tables.duties
+    codes = {duty.area for duty in duties if duty.area}
+    types = {duty.area_type for duty in duties if duty.area_type}
+    return frozenset(codes | {area.code for area in reference.tables.areas if area.area_type in types})

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
-from operator import gt, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -93,7 +92,7 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         source_ref=reference,
         source_family=body["source_family"],
         origin=Origin(arrival.origin.topic, arrival.origin.partition, arrival.order),
-        content_hash=content_hash(body),
+        content_hash=content_hash(body, arrival.schema),
         received_at=received_at,
         occurred_at=body["occurred_at"],
         found_at=body["found_at"],
@@ -131,17 +130,16 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
     )
 
 
-def content_hash(body: Body) -> int:
-    """What a report says, without the times of its transport: the same id with another value is a conflict."""
-    said = _said_of(tuple(body))(body)
-    return int.from_bytes(blake2b(_pack(said), digest_size=7).digest(), "big")
+def content_hash(body: Body, schema: str) -> int:
+    """What a record says, without the times of its transport: the same id with another value is a conflict."""
+    pick = _SAID.get(schema)
+    if pick is None:
+        pick = _SAID[schema] = itemgetter(*[name for name in body if name not in TRANSPORT])
+    return int.from_bytes(blake2b(_pack(pick(body)), digest_size=7).digest(), "big")
 
 
-@lru_cache(maxsize=256)
-def _said_of(names: tuple[str, ...]) -> Callable[[Body], tuple[Any, ...]]:
-    """Picks the values of a record's fields that make up what it says."""
-    picked: Callable[[Body], tuple[Any, ...]] = itemgetter(*[name for name in names if name not in TRANSPORT])
-    return picked
+_SAID: dict[str, Callable[[Body], Any]] = {}
+"""What picks the values of a schema's fields that make up what a record says (all readers give the same fields)."""
 
 
 def _identity(body: Body) -> tuple[str, str]:
@@ -173,24 +171,34 @@ def _time(name: str, value: Millis, latest: Millis) -> None:
         )
 
 
-Lengths = tuple[Callable[[Body], tuple[Any, ...]], tuple[int, ...]]
-"""Picks all capped fields of a record at once; and their caps."""
+Lengths = tuple[Callable[[Body], tuple[Any, ...]], int, list[tuple[str, int]]]
+"""Picks the fields that are short as a rule, the smallest of their caps, and the others with theirs."""
+LONG = frozenset({"text", "title", "address", "category_text", "place_name", "extra"})
+"""Fields whose length is asked on its own."""
 
 
 def _sizes(body: Body, schema: str, policy: ScreenPolicy) -> None:
     """A look at all lengths at once; only a record that has a long field is asked field by field."""
     lengths = policy.lengths.get(schema)
-    if lengths is None or not any(map(gt, map(len, lengths[0](body)), lengths[1])):
+    if lengths is None or (max(map(len, lengths[0](body))) <= lengths[1] and _long_ones_fit(body, lengths[2])):
         return
     for name, limit in policy.max_lengths[schema].items():
         if len(body[name]) > limit:
             raise InvalidRecord(Reason.OVERSIZE, name, f"{len(body[name])} long", f"at most {limit}")
 
 
+def _long_ones_fit(body: Body, limits: Sequence[tuple[str, int]]) -> bool:
+    return all([len(body[name]) <= limit for name, limit in limits])
+
+
 def _lengths_of(limits: Mapping[str, int]) -> Lengths:
-    """The first field twice, so that there are always two to pick (one alone would not come as a tuple)."""
-    names = list(limits)
-    return itemgetter(names[0], *names), (limits[names[0]], *limits.values())
+    """Fields that may be long are asked one by one; all others must stay below the smallest cap among them.
+
+    The first field is picked twice, so that there are always two (one alone would not come as a tuple).
+    """
+    short = {name: limit for name, limit in limits.items() if name not in LONG}
+    names = list(short)
+    return itemgetter(names[0], *names), min(short.values()), [(n, limits[n]) for n in limits if n in LONG]
 
 
 def _channel(schema: str, body: Body) -> str:

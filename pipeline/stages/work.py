@@ -52,7 +52,7 @@ def screen_action(arrival: Arrival, policy: ScreenPolicy) -> CaseAction:
         action_id=digest("action", body["source_system"], body["source_ref"]), case_id=body["case_id"], tile=tile,
         action=body["action"], at=body["at"],
         origin=Origin(arrival.origin.topic, arrival.origin.partition, arrival.order),
-        content_hash=content_hash(body), actor_role=body["actor_role"], actor_unit=body["actor_unit"],
+        content_hash=content_hash(body, arrival.schema), actor_role=body["actor_role"], actor_unit=body["actor_unit"],
         actor_person=body["actor_person"], post=body["post"], reason_code=body["reason_code"],
         reason=redact(body["reason"]).text, to_department=body["to_department"],
     )  # fmt: skip

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import (
+
+from pipeline.events.facts import CaseFiled, ReportLinked, ReportSettled
+from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate
+from tests.builders import (
     BINS,
     COLLAPSE,
     COMPONENT,
@@ -26,9 +29,6 @@ from builders import (
     case_of,
     located,
 )
-
-from pipeline.events.facts import CaseFiled, ReportLinked, ReportSettled
-from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate
 
 WEEK = 7 * 24 * 60
 TEXT = "花坛边堆了很多垃圾没有人清理"

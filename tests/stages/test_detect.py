@@ -1,7 +1,7 @@
 """Readings to alarms: thresholds, windows, holding, repeating, hysteresis, severities, one alarm for each family."""
 
 import pytest
-from sensor_builders import DAY, HOUR, MIDNIGHT, MINUTE, Bench, a_limit, instant
+from tests.stages.sensor_builders import DAY, HOUR, MIDNIGHT, MINUTE, Bench, a_limit, instant
 
 from pipeline.domain.reference.rows import AlarmType
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sensor_builders import DAYTIME, HOUR, MIDNIGHT, MINUTE, NIGHT, Bench, a_limit, entries, instant, no_data
+from tests.stages.sensor_builders import DAYTIME, HOUR, MIDNIGHT, MINUTE, NIGHT, Bench, a_limit, entries, instant, no_data
 
 from pipeline.domain.reference.rows import AlarmType
 from pipeline.events.records import Origin

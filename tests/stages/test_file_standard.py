@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import (
+
+from pipeline.events.records import Evidence
+from pipeline.stages.file import Filing, file
+from tests.builders import (
     BINS,
     COLLAPSE,
     COVER,
@@ -21,9 +24,6 @@ from builders import (
     located,
     measured,
 )
-
-from pipeline.events.records import Evidence
-from pipeline.stages.file import Filing, file
 
 FLOOD = (OLD, "incident", "0506")
 """Road flooding, an emergency by itself: more than 100 m2 and more than 15 cm, both."""

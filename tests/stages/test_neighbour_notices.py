@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import COLLAPSE, DAY, EAST, NOISE, PATH, WEST, Town, an_action, case_of, located
 
 from pipeline.domain.geo.projection import distance_m
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.facts import CaseFiled, CaseMerged, CaseMoved, FeedbackSent, ReportLinked
+from tests.builders import COLLAPSE, DAY, EAST, NOISE, PATH, WEST, Town, an_action, case_of, located
 
 ORDERS = [pytest.param(lambda waiting: 0, id="in order"), pytest.param(lambda waiting: waiting - 1, id="last first")]
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import (
+from msgspec.structs import replace
+
+from pipeline.domain.reference.model import Duty, ManagedKind, Reference
+from pipeline.stages.route import Route, Router
+from tests.builders import (
     COLLAPSE,
     COMPONENT,
     COVER,
@@ -22,10 +26,6 @@ from builders import (
     located,
     with_tables,
 )
-from msgspec.structs import replace
-
-from pipeline.domain.reference.model import Duty, ManagedKind, Reference
-from pipeline.stages.route import Route, Router
 
 WEST_OFFICE, EAST_OFFICE = f"street-{STREET_W}", f"street-{STREET_E}"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from builders import DAY, HOUR, MINUTE, MONDAY, a_body, arrival_of, at, screening
 
 from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.privacy import normal_phone, scan
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.intake import ScreenedReport
 from pipeline.stages.screen import YEAR_2000, screen
+from tests.builders import DAY, HOUR, MINUTE, MONDAY, a_body, arrival_of, at, screening
 
 NAN, INF = float("nan"), float("inf")
 LON, LAT = at(-500)

@@ -6,13 +6,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from builders import COVER, PATH, REASONS, WASTE, Town, an_action, case_of, city, located
 from msgspec.structs import replace
 
 from pipeline.domain.reference.model import Transition
 from pipeline.events.facts import ActionRefused, CaseDispatched, CaseMoved, FeedbackSent
 from pipeline.stage import Change
 from pipeline.stages.track import KEEP_ACTIONS
+from tests.builders import COVER, PATH, REASONS, WASTE, Town, an_action, case_of, city, located
 
 TABLES = city().tables
 STATES = {row.state: row for row in TABLES.states}

@@ -43,7 +43,6 @@ _NARROWEST = [
 ]
 """The least cosine of latitude within 20 km of each row: a circle's width in degrees is bounded by it."""
 _NARROWEST_ARRAY: Floats = np.array(_NARROWEST)
-_POLAR = 0.17  # cosine of 80 degrees
 _names: dict[int, str] = {}
 
 
@@ -150,15 +149,15 @@ def _places(lon: Floats, lat: Floats) -> tuple[Ints, Ints, Ints, Ints]:
 def _near_edge(x: int, y: int, own: int, reach: int) -> tuple[str, ...]:
     """The other tiles whose rectangle has a point within reach, by a distance that is never more than the true one."""
     cosine, found = _NARROWEST[own], set()
-    wide = int(min(reach / cosine, _TURN)) + 2
+    wide = int(min(reach / cosine, _TURN // 2)) + 2
     for row in range(max(0, (y - reach) // _ROW), min(_ROWS - 1, (y + reach) // _ROW) + 1):
         count = _COLUMNS[row]
         up = max(row * _ROW - y, y - (row + 1) * _ROW, 0)
         first, last = (x - wide) * count // _TURN, (x + wide) * count // _TURN
-        for column in range(first, min(last, first + count - 1) + 1):
+        for column in range(first, last + 1):
             aside = max(column * _TURN // count - x, x - (column + 1) * _TURN // count, 0)
-            # Near a pole a rectangle of degrees says nothing of distance: every tile met counts.
-            if up * up + (aside * cosine) ** 2 <= reach * reach or cosine < _POLAR:
+            # The least cosine within 20 km makes this less than the true distance, also where meridians converge.
+            if up * up + (aside * cosine) ** 2 <= reach * reach:
                 found.add(row << 15 | column % count)
     found.discard(own << 15 | x * _COLUMNS[own] // _TURN)
     # Numbers and their names have the same order: six digits, and "0" to "9" come before "a" to "z".

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["canonical_address", "doors_to", "generalise_address"]
@@ -90,6 +91,7 @@ _NUMBERED: Final = re.compile(rf"[{_DIGITS}(（\[【#]")
 _HOUSE: Final = re.compile(rf"^\s*\d{{1,5}}{_HOUSE_REST}\s+(?=[A-Za-z])")
 
 
+@lru_cache(maxsize=65_536)
 def generalise_address(address: str) -> str:
     """The address down to its road or estate: door, building, floor and room numbers and remarks are dropped.
 
@@ -155,6 +157,7 @@ _WORD: Final = re.compile(r"#|[a-z']+|\d+(?:\s*-\s*\d+)?[a-z]*")
 _CITY_END: Final = re.compile(r"[\s,]+(?:[a-z]{2}[\s,]+)?\d{5}(?:-\d{4})?$|[\s,]+[a-z]{2}$")
 
 
+@lru_cache(maxsize=65_536)
 def canonical_address(address: str) -> str:
     """One text for all writings of an address; empty for a blank one. For comparing only, never to be stored.
 

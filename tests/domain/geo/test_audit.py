@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import shapely
-from geo_builders import a_layer, at, box, two_squares
+from tests.domain.geo.geo_builders import a_layer, at, box, two_squares
 from hypothesis import given
 from hypothesis import strategies as st
 

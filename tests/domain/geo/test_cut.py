@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 import shapely.ops
-from geo_builders import a_layer, at, box, ring
+from tests.domain.geo.geo_builders import a_layer, at, box, ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from geo_builders import a_layer, at, box, two_squares
+from tests.domain.geo.geo_builders import a_layer, at, box, two_squares
 
 from pipeline.domain.geo.datum import Datum, from_wgs84
 from pipeline.domain.geo.geojson import read_layer

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from geo_builders import PLANE, a_layer, at, box, ring, two_squares
+from tests.domain.geo.geo_builders import PLANE, a_layer, at, box, ring, two_squares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -155,6 +155,10 @@ def test_overlap_and_gap_are_flagged(x: float, flags: tuple[str, ...]) -> None:
 
 def test_a_point_in_an_overlap_has_both_cells_for_candidates() -> None:
     assert [share for _, _, share in scan_of(OVERLAPPING, (750.0, 500.0), error=5.0).candidates(0)] == [0.5, 0.5]
+
+
+def test_the_own_cell_comes_first_even_where_another_holds_the_point_deeper() -> None:
+    assert [cell for cell, _, _ in scan_of(OVERLAPPING, (995.0, 500.0)).candidates(0)] == [0, 1]
 
 
 def test_a_hole_is_a_gap_with_the_cell_around_it_for_a_candidate() -> None:

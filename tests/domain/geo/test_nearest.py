@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from geo_builders import at
+from tests.domain.geo.geo_builders import at
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from geo_builders import at, box
+from tests.domain.geo.geo_builders import at, box
 from hypothesis import given
 from hypothesis import strategies as st
 

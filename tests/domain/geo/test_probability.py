@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from geo_builders import at, two_squares
+from tests.domain.geo.geo_builders import at, two_squares
 from hypothesis import given
 from hypothesis import strategies as st
 

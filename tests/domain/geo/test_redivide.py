@@ -1,7 +1,7 @@
 """Cross-walks between systems and comparison of versions."""
 
 import pytest
-from geo_builders import a_layer, box, two_squares
+from tests.domain.geo.geo_builders import a_layer, box, two_squares
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -30,9 +30,10 @@ def moved(lon: float, lat: float, metres: float, angle: float) -> tuple[float, f
     return (lon + math.degrees(east) + 180.0) % 360.0 - 180.0, math.degrees(north)
 
 
-@given(LONS, st.floats(-89.9, 89.9), st.floats(0, 3000), st.floats(0, 1), st.floats(0, 6.3))
+@given(LONS, st.floats(-89.9, 89.9), st.floats(0, 20_000), st.floats(0, 1), st.floats(0, 6.3))
 @example(lon=-180.0, lat=10.0, radius=100.0, share=0.9, angle=4.7)
 @example(lon=0.0, lat=89.9, radius=3000.0, share=1.0, angle=0.0)
+@example(lon=105.91043715946205, lat=-89.79424748102593, radius=17508.95973410932, share=0.99, angle=0.35)
 def test_points_within_the_radius_share_a_tile_or_name_each_other(
     lon: float, lat: float, radius: float, share: float, angle: float
 ) -> None:

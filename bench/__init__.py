@@ -1,0 +1,1 @@
+"""Measured rates and memory of the pipeline on one machine: ``python bench/run.py``; see docs/benchmarks.md."""

@@ -1,0 +1,71 @@
+"""``wangge demo``: the main job on a simulated day, from nothing to figures."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import click
+
+from pipeline.commands.indicators import first_table
+from pipeline.commands.options import JSON, as_document, table
+from pipeline.commands.progress import Progress
+from pipeline.commands.run import responder_of
+from pipeline.commands.summary import run_summary
+from pipeline.runtime.running import RunRequest, run
+from pipeline.runtime.workspace import Workspace
+from pipeline.settings import settings_from
+from pipeline.simulation.simulate import simulate
+
+DAY = date(2026, 3, 16)
+ASSIGNED = """
+SELECT department, count() AS assignments, uniqExact(case_id) AS cases, countIf(urgent) AS urgent,
+       countIf(hop > 1) AS passed_on
+FROM assignments GROUP BY department ORDER BY assignments DESC, department
+"""
+
+
+@click.command("demo")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out/demo"), show_default=True)
+@click.option("--scale", type=click.FloatRange(0.05, 50), default=1.0, show_default=True, help="1 is one district.")
+@click.option("--days", type=click.IntRange(1, 60), default=1, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def demo_command(out: Path, scale: float, days: int, seed: int, as_json: bool) -> None:
+    """Simulate a day in a district, run it with departments and citizens answering, print what became of it.
+
+    \b
+    Example:
+      wangge demo --out out/demo --scale 0.5
+    """
+    for name in ("city", "store"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    click.echo(f"simulating {days} day(s) of a district at scale {scale:g} (seed {seed}) into {out / 'city'}", err=True)
+    summary = simulate(out / "city", seed=seed, days=days, scale=scale, start=DAY)
+    settings = settings_from()
+    request = RunRequest([out / "city"], out / "city" / "city", responder=responder_of)
+    with Workspace(out / "store") as workspace, Progress(enabled=sys.stderr.isatty()) as progress:
+        result = run(workspace, request, settings, progress.show)
+        assigned = workspace.tables().rows(ASSIGNED)
+        figures = first_table(workspace, settings.reference)
+    if as_json:
+        click.echo(as_document({**result, "simulated": asdict(summary), "assignments": assigned}))
+        return
+    click.echo(run_summary(result))
+    click.echo(f"\nAssignments by department\n{table(assigned)}\n\nIndicators by department\n{figures}")
+    click.echo(_next(out))
+
+
+def _next(out: Path) -> str:
+    store = out / "store"
+    return f"""
+Where to look next
+  wangge cases list --store {store} --class emergency        emergencies, the latest first
+  wangge cases show CASE_ID --store {store}                  one case with all its reasons
+  wangge quarantine list --store {store}                     what was refused and how to mend it
+  wangge indicators --store {store} --by street              figures by street; --list says what each means
+  wangge sql --store {store} "SELECT * FROM boundaries LIMIT 5"
+  {out / "city" / "truth"}                                    what really happened in the simulated city"""
