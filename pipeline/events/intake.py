@@ -113,8 +113,8 @@ class Place(Value, frozen=True, kw_only=True):
     community: str = ""
     grid: str = ""
     grid_version: str = ""
-    systems: tuple[tuple[str, str], ...] = ()
-    """Codes in the other grid systems (police, 综治, Party ...) as (system, code)."""
+    systems: tuple[str, ...] = ()
+    """Cells of the other grid systems (police, 综治, Party ...) as ``system:code``."""
     zone: str = ""
     component_code: str = ""
     component_owner: str = ""

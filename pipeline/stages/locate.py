@@ -48,11 +48,15 @@ LEAST_REACH_M, MOST_REACH_M = 10.0, 50.0
 """A component of the right kind is meant when it lies within the error of the place, within these bounds."""
 
 
-class Located(NamedTuple):
-    """One layer's answer for a batch: the number of each point's cell, -1 for none."""
+class Other(NamedTuple):
+    """A layer of another grid system with what each of its cells says, written out once."""
 
-    layer: LayerIndex
-    cells: list[int]
+    lookup: LayerIndex
+    labels: list[str]
+    """``system:code`` of each cell; "" for zones, which are no grid."""
+    zones: list[str]
+    parents: list[str]
+    """The area of the unit tree each cell lies under, where the table of areas says so."""
 
 
 class Locator:
@@ -64,7 +68,7 @@ class Locator:
         indexes = [LayerIndex(layer) for layer in layers if layer.cells]
         main = [index for index in indexes if index.layer.system == MAIN_SYSTEM]
         self._main = sorted(main, key=self._rank, reverse=True)
-        self._others = [index for index in indexes if index.layer.system != MAIN_SYSTEM]
+        self._others = [self._other(index) for index in indexes if index.layer.system != MAIN_SYSTEM]
         self._border = self._border_layer()
         self._area_lists: dict[Levels, tuple[str, ...]] = {}
         self._component_kinds: dict[tuple[str, str, str], str] = {}
@@ -98,7 +102,7 @@ class Locator:
         times = [report.received_at for report in reports]
         main = self._finest(lons, lats, times)
         near_by = self._components(reports, about, lons, lats, errors)
-        others = [Located(index, self._find(index, lons, lats, times)) for index in self._others]
+        others = [(other, self._find(other.lookup, lons, lats, times)) for other in self._others]
         scan = self._border.borders(lons, lats, errors, BAND_M) if self._border is not None else None
         tiles, near = tiles_of(lons, lats), neighbours_of(lons, lats, REACH_M)
         return [
@@ -164,15 +168,14 @@ class Locator:
         tile: str,
         near: tuple[str, ...],
         main: tuple[Levels, str],
-        others: list[Located],
+        others: list[tuple[Other, list[int]]],
         scan: BorderScan | None,
         near_by: dict[int, Component],
     ) -> Place:
         levels, version = main
-        systems = self._systems(number, others)
-        zone = next((code for system, code in systems if system == ZONE_SYSTEM), "")
+        systems, zone, parents = _others_at(number, others)
         flags, candidates, border_m = self._borders(number, levels, scan)
-        if self._conflicts(levels, systems):
+        if any([parent not in levels for parent in parents]):
             flags = (*flags, "LAYER_CONFLICT")
         stated = self.reference.component(report.component_code) if report.component_code else None
         component = stated or near_by.get(number)
@@ -180,25 +183,24 @@ class Locator:
             tile=tile, method="point", areas=self._areas(levels), city=levels.city,
             district=levels.district, street=levels.street,
             community=levels.community, grid=levels.grid, grid_version=version,
-            systems=tuple([pair for pair in systems if pair[0] != ZONE_SYSTEM]), zone=_zone_class(zone),
+            systems=systems, zone=zone,
             component_code=component.code if component else "", component_owner=component.owner if component else "",
             border_flags=flags, border_candidates=candidates, border_m=border_m, neighbour_tiles=near,
         )  # fmt: skip
 
-    def _systems(self, number: int, others: list[Located]) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            [(found.layer.system, found.layer.codes[cells[number]]) for found, cells in others if cells[number] >= 0]
-        )
+    def _other(self, index: LayerIndex) -> Other:
+        codes, system = index.layer.codes, index.layer.system
+        if system == ZONE_SYSTEM:
+            return Other(index, [""] * len(codes), [_zone_class(code) for code in codes], [""] * len(codes))
+        labels = [f"{system}:{code}" for code in codes]
+        return Other(index, labels, [""] * len(codes), [self._parent_in_tree(code) for code in codes])
 
-    def _conflicts(self, levels: Levels, systems: tuple[tuple[str, str], ...]) -> bool:
-        """Another grid system puts the point under an area of the unit tree that does not hold it."""
-        for _, code in systems:
-            area = self.reference.area(code)
-            if area is not None and area.parent and area.parent not in levels:
-                above = self.reference.area(area.parent)
-                if above is not None and above.system == MAIN_SYSTEM and above.tier in ("street", "community"):
-                    return True
-        return False
+    def _parent_in_tree(self, code: str) -> str:
+        """The street or community of the unit tree that a cell of another system lies under; "" when none is named."""
+        area = self.reference.area(code)
+        above = self.reference.area(area.parent) if area is not None and area.parent else None
+        fits = above is not None and above.system == MAIN_SYSTEM and above.tier in ("street", "community")
+        return above.code if above is not None and fits else ""
 
     def _borders(
         self, number: int, levels: Levels, scan: BorderScan | None
@@ -281,6 +283,20 @@ class Locator:
         """The finest layer above the unit grids, else the finest there is."""
         above = [index for index in self._main if self._rank(index) < TIERS.index("grid")]
         return next(iter(above or self._main), None)
+
+
+def _others_at(number: int, others: list[tuple[Other, list[int]]]) -> tuple[tuple[str, ...], str, list[str]]:
+    """Cells of the other systems, zone class, and the areas of the unit tree that those cells say they lie under."""
+    systems, zone, parents = [], "", []
+    for other, cells in others:
+        cell = cells[number]
+        if cell >= 0:
+            if other.labels[cell]:
+                systems.append(other.labels[cell])
+            zone = other.zones[cell] or zone
+            if other.parents[cell]:
+                parents.append(other.parents[cell])
+    return tuple(systems), zone, parents
 
 
 def _tier_of_change(own: Levels, other: Levels) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import BoundaryFlagged, CaseDispatched, CaseFiled, ReportLinked, ReportSettled
 from pipeline.events.intake import LocatedReport
+from pipeline.events.records import Evidence
 from pipeline.stages.casebook import CaseEntry
 from pipeline.stages.deduplicate import Verdict
 from pipeline.stages.file import DISPATCHED, Filing
@@ -25,15 +26,20 @@ def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, r
         received_at=report.received_at, lon=report.lon, lat=report.lat, error_m=report.error_m, address=report.address,
         place_method=place.method, city=place.city, district=place.district, street=place.street,
         community=place.community, grid=place.grid, grid_version=place.grid_version,
-        systems=tuple([f"{system}:{code}" for system, code in place.systems]), zone=place.zone,
+        systems=place.systems, zone=place.zone,
         standard=about.standard, kind=about.kind, code=about.code, family=about.family, nature=about.nature,
         confidence=about.confidence, method=about.method, case_class=about.case_class, class_rule=about.class_rule,
         class_reason=about.class_reason, appeal_type=report.appeal_type, reporter_key=report.reporter_key,
         reporter_role=report.reporter_role, reporter_unit=report.reporter_unit, address_key=report.address_key,
         component_code=place.component_code or report.component_code, border_flags=place.border_flags,
-        border_m=place.border_m, evidence=tuple([f"{e.measure}={e.value:g} {e.unit}" for e in report.evidence]),
+        border_m=place.border_m, evidence=_written(report.evidence),
         flags=report.flags, title=report.title, text=report.text,
     )  # fmt: skip
+
+
+def _written(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
+    """Measured values as text; most reports have none."""
+    return tuple([f"{e.measure}={e.value:g} {e.unit}" for e in evidence]) if evidence else ()
 
 
 def filed_fact(located: LocatedReport, case: str, filing: Filing, verdict: Verdict, version: str) -> CaseFiled:

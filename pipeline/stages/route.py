@@ -138,7 +138,7 @@ class Router:
             reason=reason,
             candidates=tuple(dict.fromkeys(option.department for option in options)),
             legal_basis=duty.legal_basis if duty else "",
-            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and line.code == ask.code}) > 1,
+            law_overlap=len({line.legal_basis for line in lines if line.legal_basis and _by_code(line)}) > 1,
         )
 
     def _options(self, ask: Ask, lines: tuple[Duty, ...]) -> list[Option]:

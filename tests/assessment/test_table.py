@@ -10,7 +10,7 @@ from pipeline.assessment.table import json_rows, render, text_width
 
 INDICATORS = load_catalogue(
     Path(__file__).parent.parent.parent / "deploy/reference/assessment/indicators.csv"
-).only(["filed_volume", "on_time_handling_rate", "handling_hours_median", "mean_hops"]).indicators  # fmt: skip
+).only(["filed_volume", "on_time_handling_rate", "median_handling_hours", "mean_hops"]).indicators  # fmt: skip
 
 
 def row(unit: str, name: str, value: float | None, *, small: bool = False, lo: float | None = None) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def row(unit: str, name: str, value: float | None, *, small: bool = False, lo: f
 ROWS = [
     row("水务局", "filed_volume", 1234),
     row("水务局", "on_time_handling_rate", 0.875, small=True),
-    row("水务局", "handling_hours_median", None, lo=200),
+    row("水务局", "median_handling_hours", None, lo=200),
     row("police", "filed_volume", 5),
     row("police", "on_time_handling_rate", None),
 ]

@@ -6,19 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+import pytest
+
 from pipeline.domain.probes import DetectPolicy
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.intake import Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Arrival, Origin
-from pipeline.stage import State
+from pipeline.stage import Outcome, State
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.casework import Casework, policy_of
 from pipeline.stages.detect import Detect
 from pipeline.stages.devicebook import DeviceBook
 from pipeline.stages.intake import Intake, IntakeBook
 from pipeline.stages.screen_readings import Readings
-from tests.builders import (
+from tests.builders import PATH, a_body, an_action, arrival_of, case_of, located, measured
+from tests.small_city import (
     BINS,
     COLLAPSE,
     COMPONENT,
@@ -26,21 +30,14 @@ from tests.builders import (
     MINUTE,
     MONDAY,
     NOISE,
-    PATH,
     ROAD,
     STREET_W,
-    Town,
-    a_body,
-    an_action,
-    arrival_of,
     at,
-    case_of,
     city,
-    located,
-    measured,
     screening,
     topology,
 )
+from tests.town import Town
 
 
 @dataclass(frozen=True)
@@ -128,8 +125,15 @@ def casework_inputs() -> list[Any]:
 
     first, cover = located("1", 0, text="垃圾成堆", reporter_key="p"), located("c", 1, COVER, component_code=COMPONENT)
     say(first, located("2", 1, xy=(-505.0, 3.0)), located("3", 2, reporter_key="p"), cover)
-    say(located("c2", 3, COVER, xy=(-450.0, 0.0), component_code=COMPONENT), located("4", 4, NOISE, related_refs=("1",)))
-    say(located("5", 4, drill=True), located("6", 5, ROAD, xy=(-700.0, 0.0)), located("7", 5, None), located("8", 6, xy=None))
+    say(
+        located("c2", 3, COVER, xy=(-450.0, 0.0), component_code=COMPONENT), located("4", 4, NOISE, related_refs=("1",))
+    )
+    say(
+        located("5", 4, drill=True),
+        located("6", 5, ROAD, xy=(-700.0, 0.0)),
+        located("7", 5, None),
+        located("8", 6, xy=None),
+    )
     say(located("9", 6, xy=(-600.0, 0.0), evidence=measured("area", 0.2, "m2")), located("10", 7, COLLAPSE))
     say(located("11", 8, BINS, xy=None, placed={"area": STREET_W}, address_key="door"))
     say(located("12", 9, BINS, xy=None, placed={"area": STREET_W}, address_key="door", channel="alarm"))
@@ -171,3 +175,40 @@ def as_wired(message: Any) -> Any:
     if isinstance(message, ScreenedReport):
         return LocatedReport(report=message, classification=Classification(), place=Place(tile="t", method="none"))
     return message
+
+
+# -- running them -------------------------------------------------------------------------------------------------
+
+
+EVERY = pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=CANDIDATES)
+"""A test over all stages with a state."""
+
+
+def entries(state: State) -> list[tuple[str, str, bytes]]:
+    return list(state.entries())
+
+
+def run(candidate: Candidate, state: State | None = None, inputs: Any = None) -> tuple[list[Outcome], State]:
+    """All outcomes of the inputs one after the other, and the state they leave."""
+    stage, book = candidate.stage(), state if state is not None else candidate.state()
+    outcomes = []
+    for event in candidate.inputs() if inputs is None else inputs:
+        outcome = stage.step(book, event)
+        book.apply(outcome.changes)
+        outcomes.append(outcome)
+    return outcomes, book
+
+
+def parts(outcomes: list[Outcome]) -> list[Any]:
+    """Everything that was said and changed, comparable."""
+    return [(one.facts, one.messages, encoded(one.changes), one.settled) for one in outcomes]
+
+
+def encoded(changes: Any) -> list[tuple[str, str, bytes | None]]:
+    """The changes as a changelog keeps them."""
+    pack = msgspec.msgpack.encode
+    return [(space, key, None if value is None else pack(value)) for space, key, value in changes]
+
+
+def facts(outcomes: list[Outcome]) -> list[Any]:
+    return [fact for one in outcomes for fact in one.facts]

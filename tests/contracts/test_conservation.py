@@ -20,7 +20,9 @@ from pipeline.events.facts import (
     ReportSettled,
 )
 from pipeline.stages.casebook import CaseEntry
-from tests.builders import BINS, COLLAPSE, EAST, NOISE, ROAD, WASTE, WEST, Town, an_action, case_of, located, measured
+from tests.builders import an_action, case_of, located, measured
+from tests.small_city import BINS, COLLAPSE, EAST, NOISE, ROAD, WASTE, WEST
+from tests.town import Town
 
 SPOTS = st.one_of(st.sampled_from([-4.0, 4.0, -20.0, 20.0, -160.0, 160.0]), st.floats(-200, 200))
 VERBS = (
@@ -82,9 +84,7 @@ def cases_of(town: Town) -> dict[str, CaseEntry]:
 @given(EVENTS, st.data())
 def test_every_report_ends_once_and_every_case_has_its_owner(events: list[Event], data: st.DataObject) -> None:
     town = Town()
-    sent = play(
-        town, events, lambda: data.draw(st.booleans()), lambda waiting: data.draw(st.integers(0, waiting - 1))
-    )
+    sent = play(town, events, lambda: data.draw(st.booleans()), lambda waiting: data.draw(st.integers(0, waiting - 1)))
     ids = [report.report.report_id for report in sent]
     settled, cases = town.said(ReportSettled), cases_of(town)
     assert sorted(fact.report_id for fact in settled) == sorted(ids)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pipeline.domain.reference.model import CaseClass, ClassRule
 from pipeline.events.intake import Classification
 from pipeline.stages.classify import Classifier
-from tests.builders import COMPONENT, NEW, OLD, a_report, city, with_tables
+from tests.builders import a_report
+from tests.small_city import COMPONENT, NEW, OLD, city, with_tables
 
 CLASSIFIER = Classifier(city())
 LITTER = {"category_standard": NEW, "category_kind": "incident", "category_code": "06010"}
@@ -34,7 +35,7 @@ def classified(**fields: Any) -> Classification:
         pytest.param({"text": "请派人来", "subject_code": "T0101"}, "subject", "06010", 0.6, id="then the subject"),
         pytest.param({"title": "井盖丢失了"}, "lexicon", "01023", 0.5652, id="a title is text"),
         pytest.param(LITTER | {"category_code": "99999"}, "none", "", 0.0, id="an unknown code is none"),
-        pytest.param(LITTER | {"category_code": "99999", "text": "垃圾"}, "lexicon", "06010", 0.375, id="but the text may"),
+        pytest.param(LITTER | {"category_code": "99999", "text": "垃圾"}, "lexicon", "06010", 0.375, id="text"),
         pytest.param({"component_code": "1"}, "none", "", 0.0, id="an unknown component"),
         pytest.param({"source_system": "311", "category_text": "Ufo"}, "none", "", 0.0, id="an unknown word"),
         pytest.param({"source_system": "crm", "category_text": "Pothole"}, "none", "", 0.0, id="of another source"),

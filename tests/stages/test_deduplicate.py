@@ -9,26 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.events.facts import CaseFiled, ReportLinked, ReportSettled
+from pipeline.events.facts import ReportLinked
 from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate
-from tests.builders import (
-    BINS,
-    COLLAPSE,
-    COMPONENT,
-    COVER,
-    DAY,
-    MINUTE,
-    MONDAY,
-    NOISE,
-    PATH,
-    STALLS,
-    STREET_W,
-    WASTE,
-    Town,
-    an_action,
-    case_of,
-    located,
-)
+from tests.builders import an_action, case_of, located
+from tests.small_city import BINS, COLLAPSE, COMPONENT, COVER, MINUTE, MONDAY, STALLS, STREET_W, WASTE
+from tests.town import Town
 
 WEEK = 7 * 24 * 60
 TEXT = "花坛边堆了很多垃圾没有人清理"
@@ -46,7 +31,9 @@ def verdict(first: Any, second: Any, **policy: Any) -> Verdict:
 def pair(minute: float = 10, category: Any = WASTE, *, first: Any = None, **second: Any) -> tuple[Any, Any]:
     """A report, and another at the same place some minutes later."""
     one: dict[str, Any] = {"xy": (-500.0, 0.0), "text": TEXT} | (first or {})
-    return located("1", 0, **one), located("2", minute, **({"xy": (-500.0, 0.0), "text": TEXT, "category": category} | second))
+    return located("1", 0, **one), located(
+        "2", minute, **({"xy": (-500.0, 0.0), "text": TEXT, "category": category} | second)
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +127,9 @@ def test_the_score_must_reach_the_threshold(threshold: float) -> None:
     assert bool(found.case_id) is (threshold < 0.45)
 
 
-@pytest.mark.parametrize(("one", "other"), [("emergency", "general"), ("general", "emergency"), ("difficult", "emergency")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("emergency", "general"), ("general", "emergency"), ("difficult", "emergency")]
+)
 def test_an_emergency_is_never_merged_into_an_ordinary_case_nor_the_other_way_round(one: str, other: str) -> None:
     first, second = pair(0, first={"classified": {"case_class": one}}, classified={"case_class": other})
     assert verdict(first, second).case_id == ""
@@ -223,86 +212,10 @@ def test_an_emergency_that_names_an_ordinary_order_opens_its_own_case() -> None:
     assert found.case_id == ""
 
 
-# -- after the end ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("person", "rule", "repeat"),
-    [
-        pytest.param("same", "D6-repeat-complaint", True, id="same person"),
-        pytest.param("other", "D5-recurrence", False, id="another person"),
-        pytest.param("", "D5-recurrence", False, id="nobody known"),
-    ],
-)
-def test_after_closing_the_same_place_is_a_recurrence_and_the_same_person_a_repeat_complaint(
-    person: str, rule: str, repeat: bool
-) -> None:
-    town, first = Town(), located("1", 0, text=TEXT, reporter_key="same")
-    town.send(first)
-    town.act(case_of(first), *PATH)
-    second = located("2", 24 * 60, text=TEXT, reporter_key=person)
-    found = deduplicate(town.book(second.place.tile), second, town.stage.policy.duplicates)
-    assert (found.case_id, found.rule, found.recurrence_of) == ("", rule, case_of(first))
-    assert found.repeat_complaint_of == (case_of(first) if repeat else "")
-    town.send(second)
-    (filed,) = [fact for fact in town.said(CaseFiled) if fact.case_id == case_of(second)]
-    assert (filed.recurrence_of, bool(filed.repeat_complaint_of)) == (case_of(first), repeat)
-
-
 def test_the_same_person_asking_again_while_the_case_runs_is_a_reminder() -> None:
     found = verdict(*pair(5, first={"reporter_key": "p"}, reporter_key="p"))
     assert found.how == "reminder"
     assert verdict(*pair(5, first={"reporter_key": "p"}, reporter_key="q")).how == "duplicate"
-
-
-@pytest.mark.parametrize(
-    ("days", "metres", "category", "recurs"),
-    [
-        pytest.param(29.99, 0.0, WASTE, True, id="within 30 days"),
-        pytest.param(30.01, 0.0, WASTE, False, id="after 30 days"),
-        pytest.param(1, 29.9, WASTE, True, id="within the radius"),
-        pytest.param(1, 30.1, WASTE, False, id="outside the radius"),
-        pytest.param(1, 0.0, BINS, False, id="another category of the family"),
-    ],
-)
-def test_what_is_a_recurrence(days: float, metres: float, category: Any, recurs: bool) -> None:
-    town, first = Town(), located("1", 0)
-    town.send(first)
-    town.act(case_of(first), *PATH, minute=10)
-    second = located("2", 10 + days * 24 * 60, category, xy=(-500.0, metres))
-    found = deduplicate(town.book(second.place.tile), second, town.stage.policy.duplicates)
-    assert bool(found.recurrence_of) is recurs
-
-
-def test_a_recurrence_is_known_until_its_last_day_is_over() -> None:
-    """Entries are let go by whole days: not before the last recurrence that refers to them."""
-    town, first = Town(), located("1", 0)
-    town.send(first)
-    town.act(case_of(first), *PATH, minute=850)
-    book, second = town.book(first.place.tile), located("2", 850 + 29.9 * 24 * 60)
-    book.apply(town.stage.expire(book, second.report.received_at // DAY).changes)
-    assert deduplicate(book, second, town.stage.policy.duplicates).recurrence_of == case_of(first)
-
-
-def test_the_latest_of_several_ended_cases_is_the_one_that_recurs() -> None:
-    town = Town()
-    for number in range(3):
-        report = located(str(number), number * 60, NOISE)
-        town.send(report)
-        town.act(case_of(report), *PATH, minute=number * 60 + 30)
-    filed = town.said(CaseFiled)
-    assert [fact.recurrence_of for fact in filed] == ["", filed[0].case_id, filed[1].case_id]
-
-
-def test_an_open_case_goes_before_an_ended_one() -> None:
-    town = Town()
-    first, second, third = located("1", 0), located("2", 90), located("3", 120)
-    town.send(first)
-    town.act(case_of(first), *PATH)
-    town.send(second)
-    town.send(third)
-    assert [fact.case_id for fact in town.said(ReportLinked)] == [case_of(second)]
-    assert [fact.outcome for fact in town.said(ReportSettled)] == ["dispatched", "dispatched", "duplicate"]
 
 
 def test_the_answer_does_not_hang_on_the_order_of_the_book() -> None:

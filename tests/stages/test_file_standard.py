@@ -8,22 +8,8 @@ import pytest
 
 from pipeline.events.records import Evidence
 from pipeline.stages.file import Filing, file
-from tests.builders import (
-    BINS,
-    COLLAPSE,
-    COVER,
-    HOUR,
-    MONDAY,
-    NOISE,
-    OLD,
-    ROAD,
-    STALLS,
-    STREET_W,
-    WASTE,
-    city,
-    located,
-    measured,
-)
+from tests.builders import located, measured
+from tests.small_city import BINS, COLLAPSE, COVER, HOUR, MONDAY, NOISE, OLD, ROAD, STALLS, STREET_W, WASTE, city
 
 FLOOD = (OLD, "incident", "0506")
 """Road flooding, an emergency by itself: more than 100 m2 and more than 15 cm, both."""
@@ -40,10 +26,10 @@ def filed(category: Any = WASTE, **fields: Any) -> Filing:
     ("category", "evidence", "outcome", "rule"),
     [
         pytest.param(WASTE, measured("area", 0.99, "m2"), "below_standard", "F-26i06010-1", id="just below"),
-        pytest.param(WASTE, measured("area", 1.0, "m2"), "dispatched", "F-26i06010-1", id="at an inclusive threshold"),
+        pytest.param(WASTE, measured("area", 1.0, "m2"), "dispatched", "F-26i06010-1", id="at an inclusive one"),
         pytest.param(WASTE, measured("area", 1.01, "m2"), "dispatched", "F-26i06010-1", id="above"),
-        pytest.param(COVER, measured("damage_area", 25.0, "cm2"), "below_standard", "F-26c01002-2", id="at an exclusive one"),
-        pytest.param(COVER, measured("damage_area", 25.1, "cm2"), "dispatched", "F-26c01002-2", id="above an exclusive one"),
+        pytest.param(COVER, measured("damage_area", 25.0, "cm2"), "below_standard", "F-26c01002-2", id="at"),
+        pytest.param(COVER, measured("damage_area", 25.1, "cm2"), "dispatched", "F-26c01002-2", id="over"),
         pytest.param(WASTE, measured("area", 0.5, "cm2"), "dispatched", "F-26i06010-2", id="another unit is no value"),
         pytest.param(WASTE, measured("length", 0.5, "m2"), "dispatched", "F-26i06010-2", id="another measure neither"),
         pytest.param(WASTE, (), "dispatched", "F-26i06010-2", id="seen by a person"),
@@ -96,7 +82,9 @@ def test_what_was_not_measured_is_verified_and_never_dropped() -> None:
         pytest.param("", MONDAY, 90.0, "dispatched", "F-26i06028-11", id="no zone known: what was observed decides"),
     ],
 )
-def test_noise_is_judged_by_its_zone_and_by_day_or_night(zone: str, at: int, level: float, outcome: str, rule: str) -> None:
+def test_noise_is_judged_by_its_zone_and_by_day_or_night(
+    zone: str, at: int, level: float, outcome: str, rule: str
+) -> None:
     evidence = measured("noise", level, "dB(A)")
     found = filed(NOISE, evidence=evidence, occurred_at=at, placed={"zone": zone})
     assert (found.outcome, found.rule) == (outcome, rule)
@@ -106,9 +94,9 @@ def test_noise_is_judged_by_its_zone_and_by_day_or_night(zone: str, at: int, lev
     ("fields", "fate", "outcome", "rule"),
     [
         pytest.param({"drill": True}, "logged", "drill", "F0-drill", id="a drill"),
-        pytest.param({"drill": True, "category": COLLAPSE}, "logged", "drill", "F0-drill", id="a drill of an emergency"),
+        pytest.param({"drill": True, "category": COLLAPSE}, "logged", "drill", "F0-drill", id="a drill, urgent"),
         pytest.param(
-            {"classified": {"referral": "110", "referral_rule": "R110"}}, "logged", "out_of_scope", "R110", id="referred"
+            {"classified": {"referral": "110", "referral_rule": "R110"}}, "logged", "out_of_scope", "R110", id="110"
         ),
         pytest.param(
             {"classified": {"referral": "110", "referral_rule": "R110"}, "category": COLLAPSE}, "filed", "dispatched",
@@ -123,14 +111,16 @@ def test_noise_is_judged_by_its_zone_and_by_day_or_night(zone: str, at: int, lev
         pytest.param(
             {"self_handled": True, "category": COLLAPSE}, "filed", "dispatched", "F-13i0505-1", id="nor an emergency"
         ),
-        pytest.param({"self_handled": True, "category": None}, "filed", "waiting_person", "F2-no-category", id="of what"),
+        pytest.param({"self_handled": True, "category": None}, "filed", "waiting_person", "F2-no-category", id="what?"),
         pytest.param({"category": None}, "filed", "waiting_person", "F2-no-category", id="no category"),
         pytest.param({"xy": None}, "filed", "waiting_information", "F3-no-place", id="no place"),
         pytest.param(
             {"placed": {"city": "", "district": "", "street": "", "community": "", "grid": ""}}, "filed", "orphan",
             "F4-no-area", id="no area",
         ),
-        pytest.param({"xy": None, "placed": {"area": STREET_W}}, "filed", "dispatched", "F-26i06010-2", id="an area is a place"),
+        pytest.param(
+            {"xy": None, "placed": {"area": STREET_W}}, "filed", "dispatched", "F-26i06010-2", id="an area is a place"
+        ),
     ],
 )  # fmt: skip
 def test_what_is_no_case_and_what_waits(fields: Any, fate: str, outcome: str, rule: str) -> None:
@@ -141,7 +131,11 @@ def test_what_is_no_case_and_what_waits(fields: Any, fate: str, outcome: str, ru
 
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [("waiting_person", "pending_filing"), ("waiting_information", "waiting_information"), ("orphan", "pending_filing")],
+    [
+        ("waiting_person", "pending_filing"),
+        ("waiting_information", "waiting_information"),
+        ("orphan", "pending_filing"),
+    ],
 )
 def test_what_waits_starts_in_the_state_of_who_it_waits_for(outcome: str, state: str) -> None:
     nowhere = {"city": "", "district": "", "street": "", "community": "", "grid": ""}
@@ -163,7 +157,9 @@ EMERGENCY = {"case_class": "emergency"}
         pytest.param({"category": ROAD}, id="for a value"),
         pytest.param({"category": FLOOD, "evidence": measured("depth", 3.0, "cm")}, id="for the water to rise"),
         pytest.param({"evidence": measured("area", 0.1, "m2")}, id="for a larger heap"),
-        pytest.param({"placed": {"city": "", "district": "", "street": "", "community": "", "grid": ""}}, id="for an area"),
+        pytest.param(
+            {"placed": {"city": "", "district": "", "street": "", "community": "", "grid": ""}}, id="for an area"
+        ),
     ],
 )
 def test_an_emergency_waits_for_nothing(fields: Any) -> None:

@@ -15,7 +15,9 @@ from pipeline.events.records import Arrival, Origin
 from pipeline.stage import Outcome
 from pipeline.stages.intake import KEEP_DAYS, RAW_LIMIT, Intake, IntakeBook
 from pipeline.stages.screen_readings import Readings
-from tests.builders import DAY, HOUR, MINUTE, MONDAY, a_body, an_arrival, arrival_of, case_of, kinds, located, screening
+from tests.builders import a_body, an_arrival, arrival_of, case_of, located
+from tests.small_city import DAY, HOUR, MINUTE, MONDAY, screening
+from tests.town import kinds
 
 STAGE = Intake(screening())
 CASE = case_of(located("1"))
@@ -46,8 +48,10 @@ def test_what_goes_on(schema: str, fields: Any, message: type[Any]) -> None:
     ("schema", "fact", "channel", "outcome"),
     [
         ("PatrolLog", "PatrolLogged", "patrol", "patrol"), ("Task", "TaskLogged", "task", "task"),
-        ("StaffChange", "StaffChanged", "staff", "staff_change"), ("SurveyAnswer", "SurveyAnswered", "survey", "survey"),
-        ("ExternalRating", "RatingReceived", "rating", "rating"), ("CallCounts", "CallsCounted", "calls", "call_counts"),
+        ("StaffChange", "StaffChanged", "staff", "staff_change"),
+        ("SurveyAnswer", "SurveyAnswered", "survey", "survey"),
+        ("ExternalRating", "RatingReceived", "rating", "rating"),
+        ("CallCounts", "CallsCounted", "calls", "call_counts"),
     ],
 )  # fmt: skip
 def test_work_and_opinion_become_facts_at_once(schema: str, fact: str, channel: str, outcome: str) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.events.intake import Place
 from pipeline.stages.locate import Locator
-from tests.builders import (
+from tests.builders import a_report, about
+from tests.small_city import (
     CITY_CODE,
     COMMUNITY_E,
     COMMUNITY_W,
@@ -25,8 +26,6 @@ from tests.builders import (
     STREET_W,
     WEST,
     a_layer,
-    a_report,
-    about,
     box,
     city,
     layers,
@@ -42,7 +41,9 @@ def place(locator: Locator = LOCATOR, **fields: Any) -> Place:
 @pytest.mark.parametrize(
     ("xy", "areas", "zone", "tile"),
     [
-        pytest.param((-150, 50), (CITY_CODE, DISTRICT, STREET_W, COMMUNITY_W, GRID_W), "2", WEST, id="down to the grid"),
+        pytest.param(
+            (-150, 50), (CITY_CODE, DISTRICT, STREET_W, COMMUNITY_W, GRID_W), "2", WEST, id="down to the grid"
+        ),
         pytest.param((150, 50), (CITY_CODE, DISTRICT, STREET_E, COMMUNITY_E, GRID_E), "4", EAST, id="the other side"),
         pytest.param((-500, 0), (CITY_CODE, DISTRICT, STREET_W, COMMUNITY_W), "2", WEST, id="where there is no grid"),
         pytest.param((-950, 0), (), "", WEST, id="outside all"),
@@ -103,7 +104,7 @@ def test_a_grid_system_that_puts_a_point_under_another_street_conflicts(x: float
     """Police district 1 belongs to the western street and reaches 300 m into the eastern one."""
     found = place(xy=(x, 0.0))
     assert found.border_flags == flags
-    assert found.systems == ((("police", "P1"),) if x < 300 else ())
+    assert found.systems == (("police:P1",) if x < 300 else ())
 
 
 @pytest.mark.parametrize("xy", [(-149.0, 0.0), (-151.0, 0.0)])

@@ -9,7 +9,9 @@ import pytest
 from pipeline.domain.geo.projection import distance_m
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.facts import CaseFiled, CaseMerged, CaseMoved, FeedbackSent, ReportLinked
-from tests.builders import COLLAPSE, DAY, EAST, NOISE, PATH, WEST, Town, an_action, case_of, located
+from tests.builders import PATH, an_action, case_of, located
+from tests.small_city import COLLAPSE, DAY, EAST, NOISE, WEST
+from tests.town import Town
 
 ORDERS = [pytest.param(lambda waiting: 0, id="in order"), pytest.param(lambda waiting: waiting - 1, id="last first")]
 
@@ -87,7 +89,9 @@ def test_both_filed_at_once_the_earlier_then_the_smaller_id_wins(choose: Any, mi
     [
         pytest.param({}, {"x": 30.0}, id="too far apart"),
         pytest.param({}, {"category": NOISE}, id="other category"),
-        pytest.param({"category": COLLAPSE}, {"category": COLLAPSE, "classified": {"case_class": "general"}}, id="class"),
+        pytest.param(
+            {"category": COLLAPSE}, {"category": COLLAPSE, "classified": {"case_class": "general"}}, id="class"
+        ),
         pytest.param({}, {"minute": 8 * 24 * 60}, id="window closed"),
     ],
 )

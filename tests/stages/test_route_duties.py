@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from pipeline.domain.reference.model import Duty, ManagedKind, Reference
 from pipeline.stages.route import Route, Router
-from tests.builders import (
+from tests.builders import located
+from tests.small_city import (
     COLLAPSE,
     COMPONENT,
     COVER,
@@ -23,7 +24,6 @@ from tests.builders import (
     STREET_W,
     WASTE,
     city,
-    located,
     with_tables,
 )
 
@@ -117,7 +117,7 @@ def test_the_street_does_not_enforce_when_no_line_names_anyone() -> None:
 @pytest.mark.parametrize(
     ("category", "unit", "department", "reason"),
     [
-        pytest.param(WASTE, "sanitation", WEST_OFFICE, "territory; sanitation is the reporter's own unit", id="the lead"),
+        pytest.param(WASTE, "sanitation", WEST_OFFICE, "territory; sanitation is the reporter's own unit", id="lead"),
         pytest.param(WASTE, "water", "sanitation", "duty list", id="a unit that is not concerned"),
         pytest.param(
             STALLS, "urban-management", "transport", "duty list; urban-management is the reporter's own unit",
@@ -163,7 +163,10 @@ def test_a_line_for_everything_is_no_overlap_of_laws() -> None:
 
 @pytest.mark.parametrize(
     ("category", "team"),
-    [pytest.param(COLLAPSE, "t06", id="the team of the family"), pytest.param(STALLS, "t09", id="the team of everything")],
+    [
+        pytest.param(COLLAPSE, "t06", id="the team of the family"),
+        pytest.param(STALLS, "t09", id="the team of everything"),
+    ],
 )
 def test_an_urgent_case_gets_a_team_on_duty_and_the_street_assists(category: Any, team: str) -> None:
     found = routed(category, urgent=True)
@@ -176,7 +179,10 @@ def test_only_teams_on_duty_round_the_clock_and_of_the_place_are_called() -> Non
     teams = city().tables.teams
     away = with_tables(teams=tuple(replace(team, areas=(STREET_E,)) for team in teams))
     asleep = with_tables(teams=tuple(replace(team, roster="work_time") for team in teams))
-    assert (routed(COLLAPSE, urgent=True, reference=away).team, routed(COLLAPSE, urgent=True, reference=asleep).team) == ("", "")
+    assert (
+        routed(COLLAPSE, urgent=True, reference=away).team,
+        routed(COLLAPSE, urgent=True, reference=asleep).team,
+    ) == ("", "")
     assert routed(COLLAPSE, urgent=True, reference=away, xy=(500.0, 0.0)).team == "t06"
 
 
@@ -200,7 +206,9 @@ def test_when_handling_is_due(limit: int, clock: str, due: int | None) -> None:
 
 
 def test_a_line_that_is_not_in_force_is_not_used() -> None:
-    over = tuple(replace(line, valid_to=MONDAY - 25 * HOUR) if line.id == "D0169" else line for line in city().tables.duties)
+    over = tuple(
+        replace(line, valid_to=MONDAY - 25 * HOUR) if line.id == "D0169" else line for line in city().tables.duties
+    )
     assert routed(reference=with_tables(duties=over)).department == WEST_OFFICE
 
 

@@ -12,7 +12,8 @@ from pipeline.domain.privacy import normal_phone, scan
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.intake import ScreenedReport
 from pipeline.stages.screen import YEAR_2000, screen
-from tests.builders import DAY, HOUR, MINUTE, MONDAY, a_body, arrival_of, at, screening
+from tests.builders import a_body, arrival_of
+from tests.small_city import DAY, HOUR, MINUTE, MONDAY, at, screening
 
 NAN, INF = float("nan"), float("inf")
 LON, LAT = at(-500)
@@ -29,8 +30,8 @@ def screened(schema: str = "HotlineOrder", *, appended_at: int = MONDAY, **field
     [
         pytest.param({"source_system": " "}, Reason.MISSING_FIELD, "source_system", id="no source system"),
         pytest.param({"source_ref": ""}, Reason.MISSING_FIELD, "source_ref", id="no number"),
-        pytest.param({"received_at": MONDAY + FIVE + 1}, Reason.FUTURE_TIME, "received_at", id="received in the future"),
-        pytest.param({"occurred_at": MONDAY + FIVE + 1}, Reason.FUTURE_TIME, "occurred_at", id="occurred in the future"),
+        pytest.param({"received_at": MONDAY + FIVE + 1}, Reason.FUTURE_TIME, "received_at", id="received too soon"),
+        pytest.param({"occurred_at": MONDAY + FIVE + 1}, Reason.FUTURE_TIME, "occurred_at", id="occurred too soon"),
         pytest.param({"found_at": MONDAY + FIVE + 1}, Reason.FUTURE_TIME, "found_at", id="found in the future"),
         pytest.param({"sent_at": MONDAY + FIVE + 1}, Reason.FUTURE_TIME, "sent_at", id="sent in the future"),
         pytest.param({"received_at": YEAR_2000 - 1}, Reason.ANCIENT_TIME, "received_at", id="received before 2000"),
@@ -199,7 +200,8 @@ def test_the_same_door_in_two_writings_has_one_key_that_another_door_has_not() -
 
 PERSONAL = {
     "reporter_name": "张三丰", "reporter_phone": "13812345678", "reporter_id": "11010519491231002X",
-    "address": "柳湾路10号3幢502室", "place_name": "柳湾小区3幢502室 13812345678", "title": "联系人：张三丰 13812345678",
+    "address": "柳湾路10号3幢502室", "place_name": "柳湾小区3幢502室 13812345678",
+    "title": "联系人：张三丰 13812345678",
     "text": "我叫张三丰，电话138 1234 5678，住3幢502室，身份证11010519491231002X，车牌沪A12345，邮箱zhang@example.com",
     "category_text": "噪声 13812345678",
 }  # fmt: skip

@@ -12,7 +12,9 @@ from pipeline.domain.reference.model import Transition
 from pipeline.events.facts import ActionRefused, CaseDispatched, CaseMoved, FeedbackSent
 from pipeline.stage import Change
 from pipeline.stages.track import KEEP_ACTIONS
-from tests.builders import COVER, PATH, REASONS, WASTE, Town, an_action, case_of, city, located
+from tests.builders import PATH, REASONS, an_action, case_of, located
+from tests.small_city import COVER, WASTE, city
+from tests.town import Town
 
 TABLES = city().tables
 STATES = {row.state: row for row in TABLES.states}

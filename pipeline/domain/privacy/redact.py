@@ -62,6 +62,11 @@ _SUSPECT: Final = re.compile(
 )
 
 
+_LATIN: Final = re.compile("[A-Za-zＡ-Ｚａ-ｚ]")
+_CONTACT: Final = re.compile("[A-Za-z@＠信扣护通]")
+"""Signs of which every e-mail, WeChat, QQ or passport number has one."""
+
+
 def redact(text: str) -> Redacted:
     """The text with personal data replaced by placeholders. ``redact`` of its own result changes nothing.
 
@@ -96,8 +101,9 @@ def _pass(text: str, found: list[str]) -> str:
 
 
 def _without_numbers(text: str, chinese: bool, found: list[str]) -> str:
-    text = _without_contacts(text, found)
-    if chinese:
+    if _CONTACT.search(text) is not None:
+        text = _without_contacts(text, found)
+    if chinese and _LATIN.search(text) is not None:
         text = _replace(_PLATE, "plate", text, found)
     numbers = Numbers()
     text = RUN.sub(numbers, text)
