@@ -76,6 +76,7 @@ DIRECTIONS = {
             "pipeline.events",
             "pipeline.errors",
             "pipeline.domain",
+            "pipeline.wire",
             "schemas",
             "msgspec",
             "numpy",
@@ -90,9 +91,25 @@ DIRECTIONS = {
     "contracts know no runner": MayImport(
         ("schemas",), only=("schemas", "pipeline.events", "pipeline.errors", "msgspec", "yaml")
     ),
+    "the wire knows contracts and values": MayImport(
+        ("pipeline.wire",),
+        only=("pipeline.wire", "pipeline.events", "pipeline.errors", "schemas", "fastavro", "msgspec"),
+    ),
     "the simulated city knows no runner": MayImport(
         ("pipeline.simulation",),
-        only=("pipeline.simulation", "pipeline.domain", "pipeline.events", "pipeline.errors", "msgspec", "numpy"),
+        only=(
+            "pipeline.simulation",
+            "pipeline.domain",
+            "pipeline.events",
+            "pipeline.errors",
+            "pipeline.wire",
+            "msgspec",
+            "numpy",
+        ),
+    ),
+    "assessment knows no store": MayImport(
+        ("pipeline.assessment",),
+        only=("pipeline.assessment", "pipeline.domain", "pipeline.events", "pipeline.errors", "msgspec"),
     ),
 }
 

@@ -62,7 +62,7 @@ BASES = {
         "assignment_status_at", "assignment_id",
         """
         assignment_id case_id hop assigned_at department person team due_at street grid case_class channel family city
-        district community refused_at refused refusal_reason
+        district community refused_at refused refusal_reason taken first handed_on
         """,
     ),
     "surveys": _base(

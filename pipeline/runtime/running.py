@@ -76,7 +76,7 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
 
 
 def _ease_collector() -> None:
-    """Reference data lives as long as the process and records hold no cycles: look for garbage cycles far less often."""
+    """Reference data lives as long as the process and records hold no cycles: look for cycles far less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)

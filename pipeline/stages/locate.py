@@ -16,12 +16,12 @@ import numpy as np
 from pipeline.domain.geo.borders import BorderFlag, BorderScan
 from pipeline.domain.geo.index import LayerIndex
 from pipeline.domain.geo.layers import Layer
-from pipeline.domain.geo.nearest import PointIndex
 from pipeline.domain.geo.projection import Floats
 from pipeline.domain.geo.tiles import NO_PLACE, area_tile, neighbours_of, tiles_of
 from pipeline.domain.reference.model import Component, Reference
 from pipeline.events.base import Millis
 from pipeline.events.intake import BorderCandidate, Classification, Place, ScreenedReport
+from pipeline.stages.register import Register
 
 TIERS = ("city", "district", "street", "community", "grid")
 MAIN_SYSTEM = "unit"
@@ -44,8 +44,6 @@ class Levels(NamedTuple):
 
 NOWHERE = (Levels(), "")
 """Levels and version of a point that no layer holds."""
-LEAST_REACH_M, MOST_REACH_M = 10.0, 50.0
-"""A component of the right kind is meant when it lies within the error of the place, within these bounds."""
 
 
 class Other(NamedTuple):
@@ -71,9 +69,7 @@ class Locator:
         self._others = [self._other(index) for index in indexes if index.layer.system != MAIN_SYSTEM]
         self._border = self._border_layer()
         self._area_lists: dict[Levels, tuple[str, ...]] = {}
-        self._component_kinds: dict[tuple[str, str, str], str] = {}
-        self._registered = [row for row in reference.tables.components if row.lon is not None and row.lat is not None]
-        self._register = self._register_of(self._registered)
+        self._register = Register(reference)
 
     # --- batches --------------------------------------------------------------------------------------------------
 
@@ -101,7 +97,7 @@ class Locator:
         errors = np.array([report.error_m or 0.0 for report in reports], np.float64)
         times = [report.received_at for report in reports]
         main = self._finest(lons, lats, times)
-        near_by = self._components(reports, about, lons, lats, errors)
+        near_by = self._register.meant(reports, about, lons, lats, errors)
         others = [(other, self._find(other.lookup, lons, lats, times)) for other in self._others]
         scan = self._border.borders(lons, lats, errors, BAND_M) if self._border is not None else None
         tiles, near = tiles_of(lons, lats), neighbours_of(lons, lats, REACH_M)
@@ -124,33 +120,6 @@ class Locator:
                     found[number] = (self.levels(layer.codes[cell]), layer.version)
             left = left[np.array(cells) < 0]
         return found
-
-    def _components(
-        self, reports: list[ScreenedReport], about: Sequence[Classification], lons: Floats, lats: Floats, errors: Floats
-    ) -> dict[int, Component]:
-        """The registered component that a report about a kind of component means: the nearest of that kind."""
-        if self._register is None:
-            return {}
-        kinds = [self._kind_of_component(one) for one in about]
-        asked = np.array(
-            [number for number, kind in enumerate(kinds) if kind and not reports[number].component_code], np.int64
-        )
-        if not len(asked):
-            return {}
-        reach = np.clip(errors[asked], LEAST_REACH_M, MOST_REACH_M)
-        nearest = self._register.nearest(lons[asked], lats[asked], [kinds[number] for number in asked.tolist()], reach)
-        pairs = zip(asked.tolist(), nearest.number.tolist(), strict=True)
-        return {number: self._registered[found] for number, found in pairs if found >= 0}
-
-    def _kind_of_component(self, about: Classification) -> str:
-        """``standard|code`` of the kind of component a category is about; "" for matters that are no component."""
-        key = (about.standard, about.kind, about.code)
-        known = self._component_kinds.get(key)
-        if known is None:
-            category = self.reference.category(*key)
-            code = (category.component or (category.code if category.kind == "component" else "")) if category else ""
-            known = self._component_kinds[key] = f"{about.standard}|{code}" if code else ""
-        return known
 
     def _find(self, index: LayerIndex, lons: Floats, lats: Floats, times: list[Millis]) -> list[int]:
         found: list[int] = index.find(lons, lats).tolist()
@@ -247,14 +216,6 @@ class Locator:
             district=levels.district, street=levels.street,
             community=levels.community, grid=levels.grid, component_code=component, component_owner=owner,
         )  # fmt: skip
-
-    def _register_of(self, rows: list[Component]) -> PointIndex | None:
-        """The component register as points, each of its kind."""
-        if not rows:
-            return None
-        places = [(row.lon, row.lat) for row in rows]
-        kinds = [f"{row.standard}|{row.category}" for row in rows]
-        return PointIndex([float(lon or 0.0) for lon, _ in places], [float(lat or 0.0) for _, lat in places], kinds)
 
     # --- areas ----------------------------------------------------------------------------------------------------
 

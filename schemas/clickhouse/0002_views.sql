@@ -261,7 +261,8 @@ LEFT JOIN
 CREATE OR REPLACE VIEW wangge.report_status AS
 SELECT * FROM wangge.report_status_at(as_of = '2200-01-01 00:00:00');
 
--- One row an assignment to a department (a dispatch), and whether that department refused it.
+-- One row an assignment to a department (a dispatch): whether it is the first of its case, whether the department took it
+-- (signed for or handled), refused it, and whether the case went on to another.
 CREATE OR REPLACE VIEW wangge.assignment_status_at AS
 SELECT
     a.fact_id AS assignment_id,
@@ -282,6 +283,9 @@ SELECT
     c.community AS community,
     m.refused_at AS refused_at,
     m.refused_at IS NOT NULL AS refused,
+    m.taken > 0 AS taken,
+    a.hop = h.first_hop AS first,
+    a.hop < h.last_hop AS handed_on,
     m.refusal_code AS refusal_reason
 FROM
 (
@@ -291,11 +295,19 @@ FROM
 LEFT JOIN (SELECT case_id, channel, family, city, district, community FROM wangge.cases FINAL) AS c ON c.case_id = a.case_id
 LEFT JOIN
 (
-    SELECT case_id, hop, minOrNull(at) AS refused_at, argMin(reason_code, at) AS refusal_code
+    SELECT case_id, hop, countIf(action != 'refuse') AS taken, minOrNullIf(at, action = 'refuse') AS refused_at,
+        argMinIf(reason_code, at, action = 'refuse') AS refusal_code
     FROM wangge.case_moves FINAL
-    WHERE at <= {as_of:DateTime64(3, 'UTC')} AND action = 'refuse'
+    WHERE at <= {as_of:DateTime64(3, 'UTC')} AND action IN ('sign', 'handle', 'refuse')
     GROUP BY case_id, hop
-) AS m ON m.case_id = a.case_id AND m.hop = a.hop;
+) AS m ON m.case_id = a.case_id AND m.hop = a.hop
+LEFT JOIN
+(
+    SELECT case_id, min(hop) AS first_hop, max(hop) AS last_hop
+    FROM wangge.assignments FINAL
+    WHERE at <= {as_of:DateTime64(3, 'UTC')} AND department != 'manual-triage'
+    GROUP BY case_id
+) AS h ON h.case_id = a.case_id;
 
 CREATE OR REPLACE VIEW wangge.assignment_status AS
 SELECT * FROM wangge.assignment_status_at(as_of = '2200-01-01 00:00:00');

@@ -9,7 +9,7 @@ from tests.assessment.measuring import CATALOGUE, fill, measure, pairs, value
 BY_HAND = {
     "A": {
         "filed_volume": (7, None), "cases_dispatched": (7, None), "filing_rate": (7, 7), "accurate_filing_rate": (7, 7),
-        "inspector_found_rate": (6, 7), "border_case_share": (0, 7), "accurate_dispatch_rate": (7, 7),
+        "inspector_found_rate": (6, 7), "border_case_share": (0, 7), "accurate_dispatch_rate": (7, 8),
         "mean_hops": (7, 7), "refusal_rate": (1, 9), "without_limit_share": (1, 7), "handling_rate": (4, 5),
         "on_time_handling_rate": (3, 5), "original_on_time_rate": (2, 5), "overdue_handled_rate": (1, 5),
         "overdue_open_rate": (1, 5), "closing_rate": (4, 5), "on_time_closing_rate": (3, 5),
@@ -21,7 +21,7 @@ BY_HAND = {
     },
     "B": {
         "filed_volume": (6, None), "cases_dispatched": (6, None), "filing_rate": (5, 5), "accurate_filing_rate": (5, 6),
-        "inspector_found_rate": (4, 6), "border_case_share": (1, 6), "accurate_dispatch_rate": (4, 5),
+        "inspector_found_rate": (4, 6), "border_case_share": (1, 6), "accurate_dispatch_rate": (4, 4),
         "mean_hops": (7, 6), "refusal_rate": (0, 6), "without_limit_share": (0, 6), "handling_rate": (2, 3),
         "on_time_handling_rate": (2, 3), "original_on_time_rate": (2, 3), "overdue_handled_rate": (0, 3),
         "overdue_open_rate": (1, 3), "closing_rate": (2, 3), "on_time_closing_rate": (2, 3),
@@ -34,6 +34,7 @@ BY_HAND = {
         "reports": (19, None), "valid_report_rate": (17, 19), "duplicate_rate": (2, 19), "geo_50m_share": (16, 18),
         "no_coordinates_share": (2, 20), "quarantine_rate": (2, 32), "filing_rate": (12, 13),
         "on_time_handling_rate": (5, 8), "filed_volume": (13, None), "refusal_rate": (1, 15),
+        "accurate_dispatch_rate": (11, 12),
     },
 }  # fmt: skip
 REPORTS = {"reports", "valid_report_rate", "duplicate_rate", "geo_50m_share", "no_coordinates_share"}

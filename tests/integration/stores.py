@@ -22,7 +22,7 @@ from pipeline.runtime.city import load_city
 from pipeline.runtime.workspace import StoreFacts
 from pipeline.settings import settings_from
 
-POLL, POLLS = 250, 4
+POLL, POLLS = 300, 4
 """Small enough that a small city takes some dozens of commits."""
 
 

@@ -207,6 +207,14 @@ def test_a_number_of_a_known_system_is_understood_from_another() -> None:
     assert verdict(*pair(5, STALLS, **second), systems=("crm",)).how == "same_order"
 
 
+def test_an_order_of_a_case_that_has_ended_is_nothing_to_join() -> None:
+    town, first = Town(), located("1", 0)
+    town.send(first)
+    town.act(case_of(first), *PATH)
+    second = located("2", 90, STALLS, xy=(-700.0, 300.0), related_refs=("1",))
+    assert deduplicate(town.book(second.place.tile), second, town.stage.policy.duplicates).case_id == ""
+
+
 def test_an_emergency_that_names_an_ordinary_order_opens_its_own_case() -> None:
     found = verdict(*pair(5, COLLAPSE, related_refs=("1",)))
     assert found.case_id == ""

@@ -10,7 +10,7 @@ from pipeline.domain.geo.projection import distance_m
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.facts import CaseFiled, CaseMerged, CaseMoved, FeedbackSent, ReportLinked
 from tests.builders import PATH, an_action, case_of, located
-from tests.small_city import COLLAPSE, DAY, EAST, NOISE, WEST
+from tests.small_city import BINS, COLLAPSE, DAY, EAST, NOISE, WEST
 from tests.town import Town
 
 ORDERS = [pytest.param(lambda waiting: 0, id="in order"), pytest.param(lambda waiting: waiting - 1, id="last first")]
@@ -89,6 +89,7 @@ def test_both_filed_at_once_the_earlier_then_the_smaller_id_wins(choose: Any, mi
     [
         pytest.param({}, {"x": 30.0}, id="too far apart"),
         pytest.param({}, {"category": NOISE}, id="other category"),
+        pytest.param({}, {"category": BINS}, id="other category of the family"),
         pytest.param(
             {"category": COLLAPSE}, {"category": COLLAPSE, "classified": {"case_class": "general"}}, id="class"
         ),
@@ -178,6 +179,24 @@ def test_a_merge_into_a_case_that_was_merged_meanwhile_is_passed_on() -> None:
     late = MergeNotice(tile=EAST, case_id="x", into=case_of(second), report_ids=("late",), at=0, recorded=0)
     town.send(late)
     assert "late" in town.case(case_of(first)).report_ids
+
+
+def test_a_case_that_has_ended_is_not_merged_when_the_neighbours_notice_comes_late() -> None:
+    town, first, second = Town(), west("1"), east("2", 1)
+    town.send(first, hold=True)
+    town.send(second, hold=True)
+    _close_held(town, case_of(second))
+    town.deliver()
+    assert town.said(CaseMerged) == []
+    assert town.case(case_of(second)).state == "closed"
+
+
+def test_an_order_number_that_only_the_other_tile_knows_is_unknown_also_when_they_share_a_book() -> None:
+    for shared in (False, True):
+        town = Town(shared=shared)
+        town.send(west("1"))
+        town.send(east("2", 1, x=500.0, category=NOISE, related_refs=("1",)))
+        assert town.said(ReportLinked) == [], shared
 
 
 def test_an_order_number_of_the_tile_beyond_is_found_alike_with_one_book_and_with_two() -> None:

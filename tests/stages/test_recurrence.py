@@ -12,7 +12,6 @@ from tests.builders import PATH, case_of, located
 from tests.small_city import BINS, DAY, NOISE, WASTE
 from tests.town import Town
 
-
 TEXT = "花坛边堆了很多垃圾没有人清理"
 
 
@@ -76,6 +75,18 @@ def test_the_latest_of_several_ended_cases_is_the_one_that_recurs() -> None:
         town.act(case_of(report), *PATH, minute=number * 60 + 30)
     filed = town.said(CaseFiled)
     assert [fact.recurrence_of for fact in filed] == ["", filed[0].case_id, filed[1].case_id]
+
+
+@pytest.mark.parametrize("last", ["near", "far"])
+def test_the_latest_is_the_one_that_ended_last_wherever_it_stands_in_the_book(last: str) -> None:
+    town, cases = Town(), {"near": located("1", 0, xy=(-500.0, 0.0)), "far": located("2", 0, xy=(-460.0, 0.0))}
+    for report in cases.values():
+        town.send(report)
+    for number, name in enumerate(sorted(cases, key=lambda name: name == last)):
+        town.act(case_of(cases[name]), *PATH, minute=60 + number)
+    third = located("3", 90, xy=(-480.0, 0.0))
+    found = deduplicate(town.book(third.place.tile), third, town.stage.policy.duplicates)
+    assert found.recurrence_of == case_of(cases[last])
 
 
 def test_an_open_case_goes_before_an_ended_one() -> None:
