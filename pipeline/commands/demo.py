@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.indicators import first_table
-from pipeline.commands.options import JSON, as_document, table
+from pipeline.commands.options import JSON, as_document, called_as, table
 from pipeline.commands.progress import Progress
 from pipeline.commands.run import responder_of
 from pipeline.commands.summary import run_summary
@@ -60,12 +60,12 @@ def demo_command(out: Path, scale: float, days: int, seed: int, as_json: bool) -
 
 
 def _next(out: Path) -> str:
-    store = out / "store"
+    store, wangge = out / "store", called_as()
     return f"""
 Where to look next
-  wangge cases list --store {store} --class emergency        emergencies, the latest first
-  wangge cases show CASE_ID --store {store}                  one case with all its reasons
-  wangge quarantine list --store {store}                     what was refused and how to mend it
-  wangge indicators --store {store} --by street              figures by street; --list says what each means
-  wangge sql --store {store} "SELECT * FROM boundaries LIMIT 5"
+  {wangge} cases list --store {store} --class emergency        emergencies, the latest first
+  {wangge} cases show CASE_ID --store {store}                  one case with all its reasons
+  {wangge} quarantine list --store {store}                     what was refused and how to mend it
+  {wangge} indicators --store {store} --by street              figures by street; --list says what each means
+  {wangge} sql --store {store} "SELECT * FROM boundaries LIMIT 5"
   {out / "city" / "truth"}                                    what really happened in the simulated city"""

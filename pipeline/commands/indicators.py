@@ -16,7 +16,7 @@ from pipeline.commands.options import JSON, STORE, as_document, table
 from pipeline.runtime.workspace import Workspace
 from pipeline.settings import settings_from
 
-FILE = "indicators.csv"
+FILE = Path("assessment") / "indicators.csv"
 FIRST_TABLE = (
     "cases_dispatched", "handling_rate", "on_time_handling_rate", "overdue_open_rate", "closing_rate", "rework_rate",
     "refusal_rate", "median_handling_hours",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,14 @@ def _width(text: str) -> int:
 
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
+
+
+def called_as() -> str:
+    """The command as it was called, so that lines to copy work where they are shown (``.venv/bin/wangge``)."""
+    called = Path(sys.argv[0])
+    if called.name != "wangge":
+        return "wangge"
+    try:
+        return str(called.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(called)

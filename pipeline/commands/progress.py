@@ -13,7 +13,7 @@ class Progress:
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
         self._bar: Any = None
-        self._group = ""
+        self._group, self._from = "", 0
 
     def show(self, group: str, read: int, total: int, records: int) -> None:
         """Move the bar."""
@@ -21,10 +21,11 @@ class Progress:
             return
         if group != self._group:
             self._end()
-            self._group = group
+            self._group, self._from = group, records
             self._bar = tqdm(total=total, unit="B", unit_scale=True, desc="reading", mininterval=0.5)
         self._bar.update(min(read, total) - self._bar.n)
-        self._bar.set_postfix_str(f"{records:,} records", refresh=False)
+        rate = (records - self._from) / max(self._bar.format_dict["elapsed"], 0.1)
+        self._bar.set_postfix_str(f"{records:,} records, {rate:,.0f}/s", refresh=False)
 
     def _end(self) -> None:
         if self._bar is not None:

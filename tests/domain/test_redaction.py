@@ -450,3 +450,16 @@ COARSE = [
 def test_an_address_is_kept_down_to_road_or_estate(address: str, coarse: str) -> None:
     assert generalise_address(address) == coarse
     assert generalise_address(coarse) == coarse
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("请尽快处理。赵美雅，手机号13800000000", "请尽快处理。[姓名]，手机号[手机号]", id="with the word"),
+        pytest.param("请回电。李四 13800000000", "请回电。[姓名] [手机号]", id="number alone"),
+        pytest.param("路灯坏了，张三（电话：13800000000）", "路灯坏了，[姓名]（电话：[手机号]）", id="in brackets"),
+        pytest.param("物业电话13800000000无人接", "物业电话[手机号]无人接", id="no name before the number"),
+    ],
+)
+def test_a_name_alone_before_a_number_goes_with_it(text: str, expected: str) -> None:
+    assert redact(text).text == expected

@@ -12,7 +12,12 @@ import pytest
 
 from connectors.sinks.columns import ALL_TABLES
 from pipeline.simulation.simulate import simulate
+from pipeline.simulation.switches import Switches
 from tests.integration import stores
+
+
+SPOILED = ("sensor_faults=0.02", "refused_records=0.02", "below_standard=0.15", "personal_details=0.5")
+"""More of what goes wrong than in a usual city, so that a small one has all of it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two days of a small district."""
 
     def make(folder: Path) -> None:
-        simulate(folder, seed=11, days=2, scale=0.1, start=date(2026, 3, 16))
+        simulate(folder, seed=11, days=2, scale=0.1, start=date(2026, 3, 16), switches=Switches.from_pairs(SPOILED))
 
     return stores.once(tmp_path_factory, "city", make)
 

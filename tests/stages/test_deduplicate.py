@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.events.facts import ReportLinked
 from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate
-from tests.builders import an_action, case_of, located
+from tests.builders import PATH, an_action, case_of, located
 from tests.small_city import BINS, COLLAPSE, COMPONENT, COVER, MINUTE, MONDAY, STALLS, STREET_W, WASTE
 from tests.town import Town
 

@@ -154,6 +154,14 @@ def test_who_refused_is_not_asked_again() -> None:
     assert town.case(CASE).department == "c"
 
 
+@pytest.mark.parametrize(("hop", "department"), [(1, "b"), (2, "grid-centre")], ids=["second", "third"])
+def test_the_third_dispatch_goes_to_the_fall_back_and_not_to_one_more_candidate(hop: int, department: str) -> None:
+    town = a_town(candidates=("a", "b", "c"), department="a", hop=hop)
+    town.act(CASE, "refuse")
+    (dispatched,) = town.said(CaseDispatched)
+    assert (town.case(CASE).department, dispatched.reason.startswith("designated")) == (department, hop == 2)
+
+
 def test_the_dispatcher_names_who_gets_a_case_that_is_handed_over() -> None:
     town = a_town("handling")
     town.act(CASE, "reassign", to_department="water")

@@ -91,6 +91,12 @@ _ENGLISH: Final = re.compile(
     r"|((?<=[Mm])y\s+name\s+is\s+)[A-Za-z][A-Za-z'’\-]*(?:\s+[A-Z][A-Za-z'’\-]*\.?){0,2})"
 )
 _NAME: Final = PLACEHOLDERS["name"]
+# A name that stands alone before a number already taken out: 处理。赵某某，手机号[手机号]
+_NUMBERED: Final = re.compile(
+    rf"(?<![一-龥]){_SURNAME}{_HAN}{{1,2}}"
+    r"(?=\s*[，,、：:（(]?\s*(?:(?:联系)?(?:电话|手机|方式)(?:号码|号)?|身份证(?:号码|号)?)?\s*[:：是为]?\s*"
+    rf"(?:{'|'.join(re.escape(PLACEHOLDERS[kind]) for kind in ('mobile', 'landline', 'identity_card'))}))"
+)
 
 
 def hide_names(text: str) -> tuple[str, int]:
@@ -99,6 +105,9 @@ def hide_names(text: str) -> tuple[str, int]:
     if _SAYS_TITLE.search(text) is not None:
         text, titled = _before_titles(text)
         total += titled
+    if "[" in text:
+        text, numbered = _NUMBERED.subn(_NAME, text)
+        total += numbered
     return text, total
 
 
