@@ -1,16 +1,20 @@
 """State as open cases grow: resident memory a case, and what a report costs casework at each size.
 
 The reports are real ones of the prepared city that open a case, set down at other places: spread over a degree
-square (about 10,000 km2, hundreds of tiles), so few are duplicates and the density grows with the number.
+square (about 10,000 km2, 2,600 tiles), so few are duplicates and the density grows with the number. They are made in
+another process, and no layers are loaded here: memory that such work leaves free would be filled before any grows.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,11 @@ from msgspec.structs import replace
 from bench.stages import casework, sample, topology
 from pipeline.domain.geo.tiles import neighbours_of, tiles_of
 from pipeline.domain.ids import digest
+from pipeline.domain.reference.load import load_reference
 from pipeline.events.intake import LocatedReport
 from pipeline.events.records import Origin
+from pipeline.runtime.city import City, topology_of
+from pipeline.settings import settings_from
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.intake import IntakeBook
 from pipeline.stages.locate import REACH_M
@@ -36,30 +43,28 @@ SPARE_BYTES = 1_500
 
 def measured(folder: Path, sizes: tuple[int, ...]) -> list[dict[str, Any]]:
     """One line a size; a line with only a ``note`` when memory would not do."""
-    stages = topology(folder)
-    parts = located(templates(folder, stages))
-    book = CaseBook()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        models = other.submit(templates, folder).result()
+    stages, parts, book = _casework_only(folder), located(models), CaseBook()
     casework(stages, CaseBook(), next(parts)[:100])
-    gc.collect()
-    base, lines = resident(), list[dict[str, Any]]()
+    lines: list[dict[str, Any]] = []
+    cases, memory = 0, resident()
     for size in sizes:
-        wanted = (size - book.count("case")) * SPARE_BYTES
+        wanted = (size - cases) * SPARE_BYTES
         if wanted > at_hand():
             note = f"not measured: {wanted // 2**20} MiB wanted, {at_hand() // 2**20} MiB at hand"
             return [*lines, {"cases": size, "note": note}]
-        lines.append(_grown(stages, book, parts, size) | _weighed(book, base))
+        line, before, held = _grown(stages, book, parts, size), cases, memory
+        cases, memory = book.count("case"), resident()
+        encoded = sum(len(data) for _, _, data in book.entries())
+        line |= {"bytes_per_case": round((memory - held) / (cases - before)), "entries": len(book)}
+        lines.append(line | {"entry_bytes_per_case": round(encoded / cases)})
     return lines
 
 
-def _weighed(book: CaseBook, base: int) -> dict[str, int]:
-    gc.collect()
-    cases, grown = book.count("case"), resident() - base
-    encoded = sum(len(data) for _, _, data in book.entries())
-    return {
-        "bytes_per_case": round(grown / cases),
-        "entries": len(book),
-        "entry_bytes_per_case": round(encoded / cases),
-    }
+def _casework_only(folder: Path) -> Topology:
+    settings = settings_from()
+    return topology_of(City(load_reference(settings.reference, folder / "city"), ()), settings)
 
 
 def _grown(stages: Topology, book: CaseBook, parts: Iterator[list[LocatedReport]], size: int) -> dict[str, Any]:
@@ -74,8 +79,9 @@ def _grown(stages: Topology, book: CaseBook, parts: Iterator[list[LocatedReport]
     return {"cases": book.count("case"), "us_per_report": round(last[len(last) // 2], 1)}
 
 
-def templates(folder: Path, stages: Topology) -> list[LocatedReport]:
+def templates(folder: Path) -> list[LocatedReport]:
     """Reports of the prepared city that have a point and open a case of their own."""
+    stages = topology(folder)
     taken = stages.intake.steps(IntakeBook(), sample(folder / "reports", 4_000))
     placed = stages.place(list(taken.messages))
     opening = [report for report in placed if _opens(stages, report)]
@@ -110,7 +116,9 @@ def _moved(
 
 
 def resident() -> int:
-    """Resident memory of this process in bytes."""
+    """Resident memory of this process in bytes, after what is free was given back."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -33,6 +33,9 @@ _ARROW = {
 }
 
 
+_CELL = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
+
+
 class RefusedQuery(Exception):
     """ClickHouse does not run a statement; the message is its own."""
 
@@ -65,7 +68,7 @@ class ChdbStore:
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None, form: str = "JSONEachRow") -> bytes:
         """Run one statement and give back its result in a ClickHouse format, as bytes. Raises :class:`RefusedQuery`."""
         try:
-            result = self._session.query(sql, form, params=dict(parameters) if parameters else None)
+            result = self._session.query(sql, form, params=_escaped(parameters) if parameters else None)
         except RuntimeError as error:
             raise RefusedQuery(str(error)) from error
         answer: bytes = result.bytes()
@@ -91,6 +94,13 @@ class ChdbStore:
     def _insert(self, table: str, block: Any) -> None:
         # chdb finds ``block`` by its name in this frame; a table name cannot be a parameter and comes from our own list
         self._session.query(f"INSERT INTO wangge.{table} SELECT * FROM Python(block)")
+
+
+def _escaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """ClickHouse reads a text parameter as a cell of a tab separated file, so a backslash must not stand alone."""
+    return {
+        name: value.translate(_CELL) if isinstance(value, str) else value for name, value in parameters.items()
+    }
 
 
 def _table(kind: type[Fact], values: Sequence[Fact]) -> Any:

@@ -135,8 +135,8 @@ class LocalRun:
 
     def _poll(self, log: Merged) -> list[Arrival]:
         """The next records in order of time, with the answers whose time has come between them."""
-        batch: list[Arrival] = []
         take, limit, order = log.take, self.policy.poll_records, self.commit.order
+        batch = log.take_many(limit) if self.books.answers.next_due() is None else []
         while len(batch) < limit:
             due, coming = self.books.answers.next_due(), log.next_time()
             if due is not None and (coming is None or due < coming):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from pipeline.events.base import Millis
@@ -59,6 +60,26 @@ class Merged:
         self.position[self._names[number]] = arrival.origin.offset + 1
         self._replace(number)
         return arrival
+
+    def take_many(self, count: int) -> list[Arrival]:
+        """The next records, at most ``count``; the same as so many calls of :meth:`take`."""
+        batch: list[Arrival] = []
+        while self._heads and len(batch) < count:
+            if len(self._heads) > 1:
+                batch.append(self.take())
+            else:
+                batch += self._from_last(count - len(batch))
+        return batch
+
+    def _from_last(self, count: int) -> list[Arrival]:
+        """Records of the one source that is left: nothing to merge, so they come as they stand."""
+        _, number, head = self._heads[0]
+        batch = [head, *islice(self._iterators[number], count - 1)]
+        for arrival in batch[1:]:
+            self._time(number, arrival)
+        self.position[self._names[number]] = batch[-1].origin.offset + 1
+        self._replace(number)
+        return batch
 
     def _advance(self, number: int) -> None:
         arrival = next(self._iterators[number], None)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from bench.inputs import QUICK, prepared
 from bench.report import Line, as_markdown, as_text, lines_of
 from bench.run import processes
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def run_of(records: int, seconds: float, samples: int = 0) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipeline.simulation.switches import Switches
 from tests.integration import stores
 
 
-SPOILED = ("sensor_faults=0.02", "refused_records=0.02", "below_standard=0.15", "personal_details=0.5")
+SPOILED = ("sensor_faults=0.3", "refused_records=0.02", "below_standard=0.15", "personal_details=0.5")
 """More of what goes wrong than in a usual city, so that a small one has all of it."""
 
 

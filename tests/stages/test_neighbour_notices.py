@@ -82,6 +82,8 @@ def test_both_filed_at_once_the_earlier_then_the_smaller_id_wins(choose: Any, mi
     assert (town.case(wins).state, town.case(loses).state) == ("dispatched", "merged")
     assert set(town.case(wins).report_ids) == {report.report.report_id for report in reports}
     assert [fact.to_state for fact in town.said(CaseMoved)] == ["merged"]
+    tile = wins.partition("-")[0]
+    assert town.book(tile).get("ghost", f"{tile}/{loses}").notice.open is False
 
 
 @pytest.mark.parametrize(
