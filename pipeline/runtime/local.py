@@ -101,7 +101,6 @@ class LocalRun:
         self._samples: list[Samples] = []
         self._changed: dict[tuple[str, str, str], bytes | None] = {}
         self._refused = 0
-        self._days = [-1] * policy.partitions
         self._recover()
         self.counts = Counts(self.commit.counts)
 
@@ -114,7 +113,10 @@ class LocalRun:
                 books[name].restore(space, key, data)
             if frame.commit is not None:
                 self.commit = frame.commit
-        self._days = [self.commit.stream_time // DAY_MS] * self.policy.partitions
+        day = self.commit.stream_time // DAY_MS
+        for book in self.books.casework:
+            book.left(day)
+        self.books.intake.left(day)
 
     def read(self, group: str, log: Merged) -> None:
         """Read one group of inputs to its end, answers included, and commit it as done."""

@@ -67,6 +67,11 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     summary: str = ""
     told: int = 0
     """How many of ``report_ids`` heard the outcome."""
+    extensions: int = 0
+    left_ms: Millis | None = None
+    """What was left of the limit when the case was suspended, in its own clock."""
+    findable_days: int = 150
+    """How long after it began an open case can still be a duplicate's master: the window of its category."""
 
     @property
     def open(self) -> bool:
@@ -128,6 +133,8 @@ class CaseBook(KeyedState):
         super().__init__()
         self._index: dict[int, str | tuple[str, ...]] = {}
         self._leaving: dict[int, list[tuple[str, str]]] = {}
+        self._fading: dict[int, list[str]] = {}
+        self._faded: set[str] = set()
 
     def case(self, case_id: str) -> CaseEntry | None:
         """A case of this partition."""
@@ -166,9 +173,18 @@ class CaseBook(KeyedState):
         return [entry for due in sorted(self._leaving) if due <= day for entry in self._leaving[due]]
 
     def left(self, day: int) -> None:
-        """The entries due up to ``day`` were looked at."""
+        """The entries due up to ``day`` were looked at, and open cases past their window are not found any more.
+
+        Without the latter, places where cases stay open for ever would make every look-up dearer.
+        """
         for due in [due for due in self._leaving if due <= day]:
             del self._leaving[due]
+        for due in [due for due in self._fading if due <= day]:
+            for case_id in self._fading.pop(due):
+                case = self.case(case_id)
+                if case is not None and case.open:
+                    self.forgotten("case", case_id, case)
+                    self._faded.add(case_id)
 
     def _cases_at(self, keys: list[int], tile: str) -> list[CaseEntry]:
         """The cases of a tile under index keys; a case id begins with its tile, so others are not even decoded."""
@@ -195,6 +211,10 @@ class CaseBook(KeyedState):
             return
         if space == "case" and value.ended_at is not None:
             self._leave(value.ended_at // DAY_MS + KEEP_ENDED_DAYS, space, key)
+            fresh = fresh or key in self._faded  # an ended case is found again: something may recur there
+            self._faded.discard(key)
+        elif space == "case" and fresh:
+            self._fading.setdefault(value.begun_at // DAY_MS + value.findable_days + 1, []).append(key)
         if space == "ghost":
             self._leave(value.notice.at // DAY_MS + KEEP_SEEN_DAYS, space, key)
         if fresh:

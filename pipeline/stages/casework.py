@@ -142,7 +142,9 @@ class Casework:
         report, place = located.report, located.place
         case = case_id(place.tile, report.received_at, report.report_id)
         route = self._route(located, filing)
-        entry = entry_of(located, case, filing, route)
+        about = located.classification
+        _, window = self.policy.duplicates.span((about.standard, about.kind, about.code))
+        entry = entry_of(located, case, filing, route, -(-window // DAY_MS))
         facts: list[Fact] = [
             settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, case),
             filed_fact(located, case, filing, verdict, self.policy.reference.version),

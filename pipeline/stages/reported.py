@@ -112,7 +112,7 @@ def boundary_fact(located: LocatedReport, case: str, lead: str) -> BoundaryFlagg
     )  # fmt: skip
 
 
-def entry_of(located: LocatedReport, case: str, filing: Filing, route: Route) -> CaseEntry:
+def entry_of(located: LocatedReport, case: str, filing: Filing, route: Route, window_days: int) -> CaseEntry:
     """The case as casework keeps it while it runs."""
     report, about, place = located.report, located.classification, located.place
     return CaseEntry(
@@ -123,6 +123,6 @@ def entry_of(located: LocatedReport, case: str, filing: Filing, route: Route) ->
         signature=report.signature, address_key=report.address_key, reporter_key=report.reporter_key,
         component_code=place.component_code or report.component_code, report_ids=(report.report_id,),
         candidates=route.candidates[:4], neighbour_tiles=place.neighbour_tiles, limit_value=route.limit_value,
-        clock=route.clock, address=report.address[:SUMMARY_LENGTH],
+        findable_days=window_days, clock=route.clock, address=report.address[:SUMMARY_LENGTH],
         summary=(report.title or report.text)[:SUMMARY_LENGTH],
     )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pipeline.domain.reference.model import Reference, Transition
+from pipeline.domain.reference.model import ClockKind, Reference, Transition
 from pipeline.events.base import Fate, Logged, Millis
 from pipeline.events.casework import CaseAction, NeighbourNotice
 from pipeline.events.facts import ActionRefused, CaseMoved, Fact, FeedbackSent
@@ -22,6 +22,7 @@ MAX_HOPS = 3
 BEFORE_CLOSING = "pending_close"
 """The state in which feedback goes out: the check was passed and nothing but closing is left."""
 KEEP_ACTIONS = 32
+MAX_EXTENSIONS = 2
 
 
 def track(book: CaseBook, action: CaseAction, reference: Reference) -> Outcome:
@@ -51,6 +52,10 @@ def _fault(case: CaseEntry, action: CaseAction, move: Transition | None) -> str:
         return "who handled a case may not check or close it (separation of powers)"
     if action.action in ("dispatch", "designate") and not action.to_department:
         return f"{action.action!r} names no department: give to_department"
+    if action.action == "extend" and case.extensions >= MAX_EXTENSIONS:
+        return f"a case may be extended {MAX_EXTENSIONS} times at most"
+    if action.action == "extend" and case.due_at is not None and action.at > case.due_at:
+        return "a limit can only be extended before it is over"
     if action.action == "refuse" and case.hop >= MAX_HOPS:
         return "the third dispatch is a designation and may not be refused"
     return ""
@@ -72,8 +77,25 @@ def _moved(case: CaseEntry, action: CaseAction, move: Transition, reference: Ref
         refused_by=(*case.refused_by, case.department) if action.action == "refuse" else case.refused_by,
         acted=(*case.acted, action.action_id)[-KEEP_ACTIONS:],
     )  # fmt: skip
-    facts: list[Fact] = [moved_fact(case, action, move.to_state)]
+    after = _clocked(after, action, reference)
+    facts: list[Fact] = [moved_fact(case, action, move.to_state, after.due_at)]
     return _told_and_ended(after, action, facts, reference)
+
+
+def _clocked(case: CaseEntry, action: CaseAction, reference: Reference) -> CaseEntry:
+    """An extension (延时) adds a limit to the due time; a suspension (挂账) keeps what is left, in its own clock."""
+    calendar = reference.calendar
+    if not case.clock:
+        return case
+    clock = ClockKind(case.clock)
+    if action.action == "extend" and case.due_at is not None:
+        due_at = calendar.add(case.due_at, case.limit_value, clock)
+        return replace(case, due_at=due_at, extensions=case.extensions + 1)
+    if action.action == "suspend" and case.due_at is not None:
+        return replace(case, due_at=None, left_ms=max(0, calendar.elapsed_ms(action.at, case.due_at, clock)))
+    if action.action == "resume" and case.left_ms is not None:
+        return replace(case, due_at=calendar.add_ms(action.at, case.left_ms, clock), left_ms=None)
+    return case
 
 
 def _told_and_ended(case: CaseEntry, action: CaseAction, facts: list[Fact], reference: Reference) -> Outcome:
@@ -99,13 +121,13 @@ def system_move(case: CaseEntry, action: CaseAction, verb: str, to_state: str, *
     )  # fmt: skip
 
 
-def moved_fact(case: CaseEntry, action: CaseAction, to_state: str) -> CaseMoved:
-    """The fact of a move; ``department`` is who was responsible when it happened."""
+def moved_fact(case: CaseEntry, action: CaseAction, to_state: str, due_at: Millis | None) -> CaseMoved:
+    """The fact of a move; ``department`` is who was responsible when it happened, ``due_at`` what holds after it."""
     return CaseMoved(
         fact_id=f"{case.case_id}:{action.action_id}", at=action.at, recorded=action.origin.offset, case_id=case.case_id,
         tile=case.tile, action=action.action, from_state=case.state, to_state=to_state, actor_role=action.actor_role,
         actor_unit=action.actor_unit, actor_person=action.actor_person, post=action.post, department=case.department,
-        reason_code=action.reason_code, reason=action.reason, hop=case.hop, due_at=case.due_at,
+        reason_code=action.reason_code, reason=action.reason, hop=case.hop, due_at=due_at,
     )  # fmt: skip
 
 

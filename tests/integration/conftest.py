@@ -15,7 +15,6 @@ from pipeline.simulation.simulate import simulate
 from pipeline.simulation.switches import Switches
 from tests.integration import stores
 
-
 SPOILED = ("sensor_faults=0.3", "refused_records=0.02", "below_standard=0.15", "personal_details=0.5")
 """More of what goes wrong than in a usual city, so that a small one has all of it."""
 

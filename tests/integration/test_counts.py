@@ -76,14 +76,14 @@ def test_quarantine_has_a_row_for_every_refused_record(whole: Whole) -> None:
         "filed",
         pytest.param(
             "linked",
-            marks=pytest.mark.xfail(reason="casework counts an alarm that joins a case as same_alarm, its row says duplicate"),
+            marks=pytest.mark.xfail(
+                reason="casework counts an alarm that joins a case as same_alarm, its row says duplicate"
+            ),
         ),
         "logged",
     ],
 )
-def test_the_table_of_reports_agrees_outcome_by_outcome(
-    whole: Whole, reports: list[dict[str, str]], fate: str
-) -> None:
+def test_the_table_of_reports_agrees_outcome_by_outcome(whole: Whole, reports: list[dict[str, str]], fate: str) -> None:
     counts = whole.result["counts"]
     found = Counter(row["outcome"] for row in reports if row["fate"] == fate)
     said = Counter({name: number for name, number in counts[fate]["outcomes"].items() if name in REPORT_OUTCOMES})

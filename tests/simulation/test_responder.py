@@ -14,11 +14,11 @@ import pytest
 from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.model import Reference
 from pipeline.events.facts import CaseDispatched, CaseFiled, CaseMoved, Fact, FeedbackSent
-from pipeline.wire.serde import encode
 from pipeline.simulation.behaviour import RATES, Behaviour, behaviour_of
 from pipeline.simulation.city import City
 from pipeline.simulation.responder import Responder, answers, temper
 from pipeline.simulation.switches import Switches
+from pipeline.wire.serde import encode
 
 HOUR = 3_600_000
 START = 1_773_590_400_000

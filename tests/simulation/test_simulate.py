@@ -16,10 +16,10 @@ from pipeline.domain.geo.geojson import read_layer
 from pipeline.domain.geo.layers import BEGIN, END, OWN_PROPERTIES, Layer, LayerSpec
 from pipeline.domain.reference.load import load_reference
 from pipeline.errors import ConfigFaults
-from pipeline.wire.serde import read_container
 from pipeline.simulation.city import City
 from pipeline.simulation.simulate import DayMaker, Summary, simulate
 from pipeline.simulation.switches import Switches
+from pipeline.wire.serde import read_container
 
 BASE = Path(__file__).parents[2] / "deploy" / "reference"
 START = date(2026, 3, 16)

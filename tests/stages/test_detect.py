@@ -1,9 +1,9 @@
 """Readings to alarms: thresholds, windows, holding, repeating, hysteresis, severities, one alarm for each family."""
 
 import pytest
-from tests.stages.sensor_builders import DAY, HOUR, MIDNIGHT, MINUTE, Bench, a_limit, instant
 
 from pipeline.domain.reference.rows import AlarmType
+from tests.stages.sensor_builders import DAY, HOUR, MIDNIGHT, MINUTE, Bench, a_limit, instant
 
 
 @pytest.mark.parametrize(

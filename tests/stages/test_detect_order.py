@@ -8,11 +8,22 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.stages.sensor_builders import DAYTIME, HOUR, MIDNIGHT, MINUTE, NIGHT, Bench, a_limit, entries, instant, no_data
 
 from pipeline.domain.reference.rows import AlarmType
 from pipeline.events.records import Origin
 from pipeline.stages.devicebook import DeviceBook
+from tests.stages.sensor_builders import (
+    DAYTIME,
+    HOUR,
+    MIDNIGHT,
+    MINUTE,
+    NIGHT,
+    Bench,
+    a_limit,
+    entries,
+    instant,
+    no_data,
+)
 
 
 def test_a_step_leaves_state_and_input_untouched_and_answers_the_same_again() -> None:

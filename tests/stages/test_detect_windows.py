@@ -1,6 +1,7 @@
 """Which limit applies when: day and night to the minute, civil days, versions of a limit."""
 
 import pytest
+
 from tests.stages.sensor_builders import DAY, DAYTIME, HOUR, MIDNIGHT, MINUTE, NIGHT, Bench, a_limit, instant
 
 

@@ -193,6 +193,15 @@ def test_a_case_that_has_ended_is_not_merged_when_the_neighbours_notice_comes_la
     assert town.case(case_of(second)).state == "closed"
 
 
+def test_a_tile_does_not_look_at_the_ghosts_of_another_that_shares_its_book() -> None:
+    """The eastern ghost of the western case is out of date until the end of the case is heard there."""
+    town, first = Town(shared=True), west("1")
+    town.send(first)
+    _close_held(town, case_of(first))
+    town.send(west("2", 90), hold=True)
+    assert town.said(ReportLinked) == []
+
+
 def test_an_order_number_that_only_the_other_tile_knows_is_unknown_also_when_they_share_a_book() -> None:
     for shared in (False, True):
         town = Town(shared=shared)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import shapely
-from tests.domain.geo.geo_builders import a_layer, at, box, two_squares
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.audit import FindingKind, SizeRule, audit_layer, workload_gini
 from pipeline.domain.geo.layers import Layer
+from tests.domain.geo.geo_builders import a_layer, at, box, two_squares
 
 HOUSEHOLDS = SizeRule(kind="community", min_households=300, max_households=500)
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import shapely
 import shapely.ops
-from tests.domain.geo.geo_builders import a_layer, at, box, ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.cut import cut_unit_grids
 from pipeline.domain.geo.layers import Layer, LayerFaults
+from tests.domain.geo.geo_builders import a_layer, at, box, ring
 
 ONE, TWO, THREE = "310101001001", "310101001002", "310101001003"
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.domain.geo.geo_builders import a_layer, at, box, two_squares
 
 from pipeline.domain.geo.datum import Datum, from_wgs84
 from pipeline.domain.geo.geojson import read_layer
 from pipeline.domain.geo.layers import OWN_PROPERTIES, LayerFaults, LayerSpec, to_geojson
 from pipeline.domain.geo.projection import distance_m
+from tests.domain.geo.geo_builders import a_layer, at, box, two_squares
 
 SPEC = LayerSpec(name="wards", system="unit", kind="community", version="3", code_property="code")
 SQUARE = [(121.0, 31.0), (121.01, 31.0), (121.01, 31.01), (121.0, 31.01), (121.0, 31.0)]

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from tests.domain.geo.geo_builders import PLANE, a_layer, at, box, ring, two_squares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from pipeline.domain.geo.borders import BorderFlag, BorderScan, layer_conflicts
 from pipeline.domain.geo.index import LayerIndex, in_metres
 from pipeline.domain.geo.layers import Layer
 from pipeline.domain.geo.probability import candidate_probabilities
+from tests.domain.geo.geo_builders import PLANE, a_layer, at, box, ring, two_squares
 
 SPAN = st.floats(-300, 300)
 BOXES = st.tuples(SPAN, SPAN, st.floats(1, 400), st.floats(1, 400)).map(

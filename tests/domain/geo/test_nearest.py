@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.domain.geo.geo_builders import at
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.nearest import PointIndex
 from pipeline.domain.geo.projection import distance_m
+from tests.domain.geo.geo_builders import at
 
 SPOTS = st.tuples(st.floats(-400, 400), st.floats(-400, 400), st.sampled_from(["lamp", "cover"]))
 REPORTS = st.tuples(

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from tests.domain.geo.geo_builders import at, box
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.places import NO_LOCATION, PlaceFlag, PlaceRules, decimals, rounding_m
+from tests.domain.geo.geo_builders import at, box
 
 BOUNDS = (121.0, 31.0, 122.0, 32.0)
 RULES = PlaceRules(bounds=BOUNDS, default_points=[(121.473701, 31.230416)])

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.domain.geo.geo_builders import at, two_squares
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.index import LayerIndex
 from pipeline.domain.geo.probability import candidate_probabilities, shares
+from tests.domain.geo.geo_builders import at, two_squares
 
 DISTANCES = st.floats(-5000, 5000)
 ERRORS = st.floats(0, 1000)

@@ -1,13 +1,13 @@
 """Cross-walks between systems and comparison of versions."""
 
 import pytest
-from tests.domain.geo.geo_builders import a_layer, box, two_squares
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.layers import Layer
 from pipeline.domain.geo.overlay import cross_walk, main_cells, overlay
 from pipeline.domain.geo.redivide import CellChange, Change, compare, remap, version_at
+from tests.domain.geo.geo_builders import a_layer, box, two_squares
 
 QUARTERS = a_layer(
     {"sw": box(-1000, 0, 0, 500), "nw": box(-1000, 500, 0, 1000), "e": box(0, 0, 1000, 1000)}
