@@ -104,7 +104,7 @@ class Casework:
         seen = book.seen(report.report_id)
         if seen is not None:
             return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else NOTHING
-        verdict = deduplicate(book, located, self.policy.duplicates)
+        verdict = _named(deduplicate(book, located, self.policy.duplicates), located)
         answer = self._answered(located, verdict, replayed=False)
         grown = _join(book, located, verdict) if verdict.case_id else ()
         case = verdict.case_id or _opened(answer)
@@ -228,9 +228,13 @@ def _verdict_of(seen: SeenReport) -> Verdict:
     )  # fmt: skip
 
 
+def _named(verdict: Verdict, located: LocatedReport) -> Verdict:
+    """A sensor that speaks again is no duplicate report of a person: it is counted by its own name."""
+    again = verdict.how == Linked.DUPLICATE and located.report.channel == Channel.ALARM
+    return replace(verdict, how=Linked.SAME_ALARM) if again else verdict
+
+
 def _settlement(located: LocatedReport, fate: str, outcome: str) -> Settlement:
-    if outcome == Linked.DUPLICATE and located.report.channel == Channel.ALARM:
-        outcome = Linked.SAME_ALARM
     return Settlement(located.report.channel, fate, outcome, derived=located.report.channel == Channel.ALARM)
 
 
