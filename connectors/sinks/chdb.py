@@ -98,9 +98,7 @@ class ChdbStore:
 
 def _escaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """ClickHouse reads a text parameter as a cell of a tab separated file, so a backslash must not stand alone."""
-    return {
-        name: value.translate(_CELL) if isinstance(value, str) else value for name, value in parameters.items()
-    }
+    return {name: value.translate(_CELL) if isinstance(value, str) else value for name, value in parameters.items()}
 
 
 def _table(kind: type[Fact], values: Sequence[Fact]) -> Any:

@@ -12,6 +12,7 @@ import click
 from pipeline.commands.cases import cases_command
 from pipeline.commands.check import check_command
 from pipeline.commands.demo import demo_command
+from pipeline.commands.grids import grids_command
 from pipeline.commands.imports import import_command
 from pipeline.commands.indicators import indicators_command
 from pipeline.commands.quarantine import quarantine_command
@@ -39,7 +40,7 @@ def wangge() -> None:
 
 COMMANDS = (
     demo_command, run_command, simulate_command, import_command, indicators_command, check_command, sql_command,
-    cases_command, quarantine_command,
+    cases_command, grids_command, quarantine_command,
     replay_command, forget_command,
 )  # fmt: skip
 for command in COMMANDS:

@@ -142,7 +142,7 @@ def _sorted(
         if mend.get("sent"):
             continue
         arrival = refused.mended(workspace.kept, row, mend)
-        why = refused.would_pass(topology, arrival)
+        why = refused.would_pass(topology, arrival, row, mend)
         if why:
             failing[why] = failing.get(why, 0) + 1
         else:

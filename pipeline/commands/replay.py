@@ -59,7 +59,7 @@ def forget_command(store: Path, yes: bool, as_json: bool) -> None:
     with Workspace(store, create=False) as workspace:
         count = sum(len(group.inputs) for group in workspace.kept.groups())
         if yes:
-            workspace.kept.forget()
+            workspace.forget_kept()
     result = {"inputs": count, "removed": yes}
     verb = "removed" if yes else "would be removed (give --yes)"
     click.echo(as_document(result) if as_json else f"{count} kept inputs {verb}")

@@ -90,6 +90,8 @@ class Classification(Value, frozen=True, kw_only=True):
     referral: str = ""
     """Where the hotline refers matters it may not take (110, courts ...); "" when the matter is in scope."""
     referral_rule: str = ""
+    flags: tuple[str, ...] = ()
+    """``unknown_category``, ``unknown_component``: codes that came with the report and that nobody knows here."""
 
 
 class BorderCandidate(Value, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,12 @@ def stem(path: Path) -> str:
 def read_own(path: Path) -> Layer:
     """The layer of a file that says itself what it is. Raises :class:`ConfigFaults`."""
     about = about_of(path)
-    spec: dict[str, Any] = {
-        "name": about.name, "system": about.system, "kind": about.kind, "version": about.version,
-        "valid_from": about.valid_from, "valid_to": about.valid_to, "mend": True,
-    }  # fmt: skip
+    spec = LayerSpec(
+        name=about.name, system=about.system, kind=about.kind, version=about.version,
+        valid_from=about.valid_from, valid_to=about.valid_to, mend=True,
+    )  # fmt: skip
     try:
-        return read_layer(unpacked(path), LayerSpec(**spec, **OWN_PROPERTIES))
+        return read_layer(unpacked(path), replace(spec, **OWN_PROPERTIES))  # type: ignore[arg-type]  # names only
     except LayerFaults as found:
         raise ConfigFaults(list(found.faults)) from found
 

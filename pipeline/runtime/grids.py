@@ -1,19 +1,13 @@
-"""Layers put into a city: imported from GeoJSON or cut from communities, with their areas; and versions compared.
-
-Nothing is written while there is a fault. A version that was in force is never drawn over unless that is asked for:
-open cases keep the version they were filed under, and the version has to stay readable.
-"""
+"""Layers imported from GeoJSON or cut from communities and put into a city; and two versions compared."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -21,68 +15,18 @@ import numpy as np
 from pipeline.domain.geo.cut import cut_unit_grids
 from pipeline.domain.geo.datum import from_wgs84
 from pipeline.domain.geo.geojson import read_layer
-from pipeline.domain.geo.layers import BEGIN, END, Cell, Layer, LayerFaults, LayerSpec
+from pipeline.domain.geo.layers import BEGIN, END, Layer, LayerFaults, LayerSpec
 from pipeline.domain.geo.redivide import compare
 from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.model import Reference
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.runtime.grid_files import (
-    AREAS,
-    AreaRow,
-    LayerFile,
-    MergedAreas,
-    about_of,
-    files_of,
-    layer_bytes,
-    merged_areas,
-    put,
-    read_own,
-    unpacked,
-)
-from pipeline.runtime.grid_files import ended as with_end
-
-TIERS = ("city", "district", "street", "community", "grid")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placing:
-    """How a layer goes into a city. ``tier`` puts its cells into ``areas.csv`` as well ("" leaves the table alone)."""
-
-    city: Path
-    tier: str = ""
-    level_role: str = ""
-    local_level: int | None = None
-    close_older: bool = False
-    replace: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True)
-class Placed:
-    """What was (or with a dry run would be) written."""
-
-    path: Path
-    layer: Layer
-    closed: tuple[str, ...]
-    areas: MergedAreas | None
-    remarks: tuple[str, ...]
+from pipeline.runtime.grid_files import AREAS, LayerFile, files_of, read_own, unpacked
+from pipeline.runtime.grid_placing import Placed, Placing, midnight, name_faults, placed
 
 
 def city_reference(base: Path, city: Path) -> Reference:
     """The reference set with the city's tables, read but not checked as a whole: a city grows table by table."""
     return load_reference(base, city if city.is_dir() else None, checked=False)
-
-
-def midnight(day: date, reference: Reference) -> int:
-    """The first moment of a civil day of the city."""
-    return round(datetime.combine(day, time(), ZoneInfo(reference.city.time_zone)).timestamp() * 1000)
-
-
-def day_of(at: int, reference: Reference) -> str:
-    """The civil day of a moment; "" for an open end."""
-    if at in (BEGIN, END):
-        return ""
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(reference.city.time_zone)).date().isoformat()
 
 
 def import_layer(
@@ -103,8 +47,8 @@ def import_layer(
     try:
         layer = read_layer(file.read_bytes(), full)
     except LayerFaults as found:
-        raise ConfigFaults([*faults, *found.faults, *_name_faults(spec.name)]) from found
-    return _placed(layer, reference, placing, faults, source=file.name)
+        raise ConfigFaults([*faults, *found.faults, *name_faults(spec.name)]) from found
+    return placed(layer, reference, placing, faults, source=file.name)
 
 
 def cut_layer(
@@ -124,15 +68,15 @@ def cut_layer(
         raise ConfigFaults([*found.faults]) from found
     cut = replace(cut, name=name, valid_from=midnight(begin, reference) if begin else cut.valid_from)
     unknown = [cell.code for cell in layer.cells if reference.area(cell.code) is None]
-    remark = ()
+    remark: tuple[str, ...] = ()
     if unknown:
         remark = (
             f"{AREAS} is left alone: it does not have {len(unknown)} of the communities ({', '.join(unknown[:3])} …); "
             "import them with --tier community and cut again, so that cases find their grid",
         )
         placing = replace(placing, tier="")
-    found_here = _placed(cut, reference, placing, [], source=communities.name, origin=origin, side_m=side_m)
-    return replace(found_here, remarks=(*remark, *found_here.remarks))
+    done = placed(cut, reference, placing, [], source=communities.name, origin=origin, side_m=side_m)
+    return replace(done, remarks=remark or done.remarks)
 
 
 def sizes(layer: Layer) -> dict[str, Any]:
@@ -157,15 +101,15 @@ def comparison(old_file: Path, new_file: Path) -> dict[str, Any]:
     if faults:
         raise ConfigFaults(faults)
     old, new = layers
-    found_ = compare(old, new)
+    told = compare(old, new)
     return {
         "old": _named(old), "new": _named(new),
-        "counts": dict(Counter(change.change.value for change in found_.changes)),
-        "changes": [{"change": c.change.value, "old": list(c.old), "new": list(c.new)} for c in found_.changes],
+        "counts": dict(Counter(change.change.value for change in told.changes)),
+        "changes": [{"change": c.change.value, "old": list(c.old), "new": list(c.new)} for c in told.changes],
         "mapping": [
             {"old": row.code_a, "new": row.code_b, "area_m2": round(row.area_m2, 1),
              "share_of_old": round(row.share_a, 6), "share_of_new": round(row.share_b, 6)}
-            for row in found_.rows
+            for row in told.rows
         ],
         "remarks": list(_version_remarks(old, new)),
     }  # fmt: skip
@@ -188,47 +132,6 @@ def _version_remarks(old: Layer, new: Layer) -> list[str]:
     if old.valid_from < new.valid_to and new.valid_from < old.valid_to:
         remarks.append("both are in force at the same time: end the old one where the new one begins (--close-older)")
     return remarks
-
-
-# --- putting a layer in -------------------------------------------------------------------------------------------
-
-
-def _placed(
-    layer: Layer, reference: Reference, placing: Placing, faults: list[Fault], *, source: str, **more: Any
-) -> Placed:
-    path = placing.city / "layers" / f"{layer.name}.geojson"
-    data = layer_bytes(layer, **more)
-    others = files_of(placing.city)
-    faults += _name_faults(layer.name)
-    faults += _same_name(path, layer, data, others, placing)
-    older, clashes = _older(path, layer, others, placing)
-    faults += clashes
-    rows = _area_rows(layer, reference, placing, source, faults) if placing.tier else []
-    if faults:
-        raise ConfigFaults(faults)
-    day = day_of(layer.valid_from, reference)
-    dropped = {code for file in older for code in read_own(file.path).codes} - set(layer.codes)
-    areas = merged_areas(placing.city, rows, dict.fromkeys(sorted(dropped), day)) if placing.tier else None
-    if not placing.dry_run:
-        # Areas first: a cell without its area would be no place, an area without its cell does no harm.
-        if areas is not None:
-            put(placing.city / AREAS, areas.text.encode())
-        for file in older:
-            put(file.path, with_end(file.path, layer.valid_from))
-        put(path, data)
-    return Placed(path, layer, tuple(file.about.name for file in older), areas, _remarks(layer, reference, placing))
-
-
-def _remarks(layer: Layer, reference: Reference, placing: Placing) -> tuple[str, ...]:
-    remarks = list(layer.notes)
-    unknown = [cell for cell in layer.cells if reference.area(cell.code) is None]
-    if unknown and not placing.tier and layer.system == "unit":
-        remarks.append(f"{len(unknown)} of {len(layer.cells)} codes are not in {AREAS}: --tier puts them there")
-    needing = {kind.id for kind in reference.tables.grid_kinds if kind.needs_person}
-    idle = sum(not cell.responsible and not reference.persons_of(cell.code) for cell in layer.cells)
-    if layer.kind in needing and idle:
-        remarks.append(f"{idle} grids have no responsible person: name them in persons.csv")
-    return tuple(remarks)
 
 
 def _absent(file: Path, named: Mapping[str, str]) -> list[Fault]:
@@ -260,94 +163,3 @@ def _corners(reference: Reference) -> tuple[tuple[float, float], tuple[float, fl
 
 def _lattice(files: list[LayerFile]) -> tuple[float, float] | None:
     return next((file.about.origin for file in files if file.about.kind == "unit" and file.about.origin), None)
-
-
-def _name_faults(name: str) -> list[Fault]:
-    if re.fullmatch(r"[\w-]+", name):
-        return []
-    return [Fault("arguments", "--name", name, "use letters, digits, _ and -: the layer's file has this name")]
-
-
-def _same_name(path: Path, layer: Layer, data: bytes, others: list[LayerFile], placing: Placing) -> list[Fault]:
-    there = next((file for file in others if file.path == path), None)
-    if there is None or placing.replace or unpacked(there.path) == data:
-        return []
-    about = about_of(there.path)
-    remedy = (
-        f"the city has this layer ({about.system}/{about.kind} version {about.version}) with other cells: give another "
-        "--name and --version with --valid-from and --close-older, or --replace if no case was ever filed under it"
-    )
-    return [Fault("arguments", "--name", layer.name, remedy)]
-
-
-def _older(
-    path: Path, layer: Layer, others: list[LayerFile], placing: Placing
-) -> tuple[list[LayerFile], list[Fault]]:  # fmt: skip
-    """Other versions in force at the same time: those to be ended where this one begins, and those in the way."""
-    clashing = [
-        file for file in others
-        if file.path != path and (file.about.system, file.about.kind) == (layer.system, layer.kind)
-        and file.about.version != layer.version and file.meets(layer.valid_from, layer.valid_to)
-    ]  # fmt: skip
-    older = [file for file in clashing if placing.close_older and file.about.valid_from < layer.valid_from]
-    remedy = "in force at the same time: give --valid-from and --close-older, so that it ends where the new one begins"
-    faults = [Fault(file.path.name, "version", file.about.version, remedy) for file in clashing if file not in older]
-    return older, faults
-
-
-# --- areas --------------------------------------------------------------------------------------------------------
-
-
-def _area_rows(
-    layer: Layer, reference: Reference, placing: Placing, source: str, faults: list[Fault]
-) -> list[AreaRow]:  # fmt: skip
-    role = placing.level_role or layer.kind
-    systems = {system.id: system.roles for system in reference.tables.grid_systems}
-    if layer.system not in systems:
-        remedy = f"areas belong to a grid system of grid_systems.csv: {', '.join(sorted(systems))}"
-        faults.append(Fault("arguments", "--system", layer.system, remedy))
-    elif role not in systems[layer.system]:
-        remedy = f"no level of grid system {layer.system}; its levels are {', '.join(systems[layer.system])}"
-        faults.append(Fault("arguments", "--level-role", role, remedy))
-    levels: dict[str, int] = {}
-    for cell in layer.cells:
-        faults += _tree_faults(cell, layer, reference)
-        levels[cell.code] = placing.local_level or _level(cell, reference)
-    return [_area_row(cell, layer, reference, placing, role, levels[cell.code], source) for cell in layer.cells]
-
-
-def _tree_faults(cell: Cell, layer: Layer, reference: Reference) -> list[Fault]:
-    faults = []
-    if cell.parent and reference.area(cell.parent) is None:
-        remedy = f"no area of this code in {AREAS}: import the layer above first"
-        faults.append(Fault(f"{layer.name} {cell.code}", "parent", cell.parent, remedy))
-    there = reference.area(cell.code)
-    if there is not None and there.system != layer.system:
-        remedy = f"the code belongs to an area of system {there.system}: codes are one for all systems, give another"
-        faults.append(Fault(f"{layer.name} {cell.code}", "code", cell.code, remedy))
-    return faults
-
-
-def _level(cell: Cell, reference: Reference) -> int:
-    """One below the parent; an area without a parent keeps the level it has, or stands at the top."""
-    above = reference.area(cell.parent) if cell.parent else None
-    there = reference.area(cell.code)
-    if above is None:
-        return there.local_level if there is not None else 1
-    return above.local_level + 1
-
-
-def _area_row(
-    cell: Cell, layer: Layer, reference: Reference, placing: Placing, role: str, level: int, source: str
-) -> AreaRow:
-    middle = cell.shape.representative_point()
-    there = reference.area(cell.code)
-    return {
-        "code": cell.code, "name": cell.name or (there.name if there else cell.code), "parent": cell.parent,
-        "tier": placing.tier, "level_role": role, "local_level": str(level), "system": layer.system,
-        "lon": f"{middle.x:.6f}", "lat": f"{middle.y:.6f}",
-        "households": "" if cell.households is None else str(cell.households),
-        "area_m2": f"{cell.shape.area * layer.plane.area_scale:.0f}", "area_type": cell.area_type, "aliases": "",
-        "valid_from": day_of(layer.valid_from, reference), "valid_to": day_of(layer.valid_to, reference),
-        "source": source, "confidence": "sourced",
-    }  # fmt: skip

@@ -19,7 +19,7 @@ from connectors.sources.fields import csv_rows
 from connectors.sources.files import FileSource
 from connectors.sources.lines import blocks, lines, unpacked
 from connectors.sources.shapes import shape_of
-from pipeline.errors import InvalidRecord, StopRun
+from pipeline.errors import InvalidRecord, Reason, StopRun
 from pipeline.events.records import Arrival
 from pipeline.runtime.kept import OWNER_ONLY, WRITE, KeptInput, KeptLog
 from pipeline.stages.intake import Intake, IntakeBook
@@ -117,8 +117,13 @@ def _cells(raw: bytes, file: Path) -> Row:
     return found if isinstance(found, dict) else {}
 
 
-def would_pass(topology: Topology, arrival: Arrival) -> str:
-    """Why the record would be refused now; "" when it would pass. Judged alone, without what came before it."""
+def would_pass(topology: Topology, arrival: Arrival, row: Row, mend: Mapping[str, Any]) -> str:
+    """Why the record would be refused now; "" when it would pass. Judged alone, without what came before it.
+
+    One that said something else under a number that was taken stays refused until it has a number of its own.
+    """
+    if row["reason"] == Reason.CONFLICTING_CONTENT and "source_ref" not in mend.get("set", {}):
+        return Reason.CONFLICTING_CONTENT
     outcome = Intake(topology.screening).step(IntakeBook(), arrival)
     refused = [fact for fact in outcome.facts if type(fact).__name__ == "RecordQuarantined"]
     return str(getattr(refused[0], "reason", "")) if refused else ""

@@ -36,6 +36,8 @@ class StoreFacts(msgspec.Struct, kw_only=True):
     polls_per_commit: int
     partitions: int
     responder: bool = False
+    forgotten: bool = False
+    """Kept input was removed: tables hold what cannot be made again."""
 
 
 class Workspace:
@@ -75,7 +77,7 @@ class Workspace:
         path = self.folder / "store.json"
         if not path.exists():
             return self._written(facts)
-        begun = msgspec.json.decode(path.read_bytes(), type=StoreFacts)
+        begun = self._begun()
         if begun.reference_version == REBUILDING:
             self._drop_derived()
             return self._written(msgspec.structs.replace(begun, reference_version=facts.reference_version))
@@ -83,7 +85,7 @@ class Workspace:
             message = (
                 f"the store was begun with reference set {begun.reference_version}, now it is "
                 f"{facts.reference_version}: "
-                f"rebuild it with `wangge replay {self.folder}` or begin another store"
+                f"rebuild it with `wangge replay --store {self.folder}` or begin another store"
             )
             raise StopRun(message)
         return begun
@@ -104,9 +106,21 @@ class Workspace:
 
         Only a mark is set here, so that a crash at any moment leaves a store that is either whole or still marked.
         """
-        path = self.folder / "store.json"
-        begun = msgspec.json.decode(path.read_bytes(), type=StoreFacts)
+        begun = self._begun()
+        if begun.forgotten:
+            message = (
+                f"the kept input of {self.folder} was forgotten, its tables cannot be made again: begin another store"
+            )
+            raise StopRun(message)
         self._written(msgspec.structs.replace(begun, reference_version=REBUILDING))
+
+    def forget_kept(self) -> None:
+        """Remove the kept input; from now on tables and state are the only ones there will be."""
+        self._written(msgspec.structs.replace(self._begun(), forgotten=True))
+        self.kept.forget()
+
+    def _begun(self) -> StoreFacts:
+        return msgspec.json.decode((self.folder / "store.json").read_bytes(), type=StoreFacts)
 
     def _drop_derived(self) -> None:
         self.close_tables()

@@ -12,6 +12,7 @@ from math import cos, floor, radians
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec.structs import asdict
 
 from pipeline.domain.ids import DAY_MS, number
 from pipeline.events.base import Millis, Value
@@ -99,9 +100,38 @@ class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_default
 
 
 class Ghost(Value, frozen=True, kw_only=True, array_like=True):
-    """A case of a neighbour tile within the search radius of this one."""
+    """A case of a neighbour tile within the search radius of this one: its notice, kept without the field names."""
 
-    notice: NeighbourNotice
+    tile: str
+    case_id: str
+    report_id: str
+    family: str
+    standard: str
+    kind: str
+    code: str
+    case_class: str
+    lon: float
+    lat: float
+    error_m: float
+    filed_at: Millis
+    begun_at: Millis
+    signature: bytes
+    address_key: str
+    component_code: str
+    reporter_key: str
+    open: bool
+    at: Millis
+    recorded: int
+
+    @classmethod
+    def of(cls, notice: NeighbourNotice) -> Ghost:
+        """The ghost of a notice."""
+        return cls(**asdict(notice))
+
+    @property
+    def notice(self) -> NeighbourNotice:
+        """The notice it was made of."""
+        return NeighbourNotice(**asdict(self))
 
 
 @lru_cache(maxsize=4096)
@@ -132,7 +162,7 @@ class CaseBook(KeyedState):
     def __init__(self) -> None:
         super().__init__()
         self._index: dict[int, str | tuple[str, ...]] = {}
-        self._leaving: dict[int, list[tuple[str, str]]] = {}
+        self._leaving: dict[str, dict[int, list[str]]] = {space: {} for space in self.spaces}
         self._fading: dict[int, list[str]] = {}
         self._faded: set[str] = set()
 
@@ -169,16 +199,23 @@ class CaseBook(KeyedState):
         return [self.get("ghost", name).notice for name in found if name.startswith(prefix)]
 
     def leaving(self, day: int) -> list[tuple[str, str]]:
-        """Spaces and keys of the entries that may go on ``day``, in order of writing."""
-        return [entry for due in sorted(self._leaving) if due <= day for entry in self._leaving[due]]
+        """Spaces and keys of the entries that may go on ``day``, by space and in order of writing."""
+        return [
+            (space, key)
+            for space, queue in self._leaving.items()
+            for due in sorted(queue)
+            if due <= day
+            for key in queue[due]
+        ]
 
     def left(self, day: int) -> None:
         """The entries due up to ``day`` were looked at, and open cases past their window are not found any more.
 
         Without the latter, places where cases stay open for ever would make every look-up dearer.
         """
-        for due in [due for due in self._leaving if due <= day]:
-            del self._leaving[due]
+        for queue in self._leaving.values():
+            for due in [due for due in queue if due <= day]:
+                del queue[due]
         for due in [due for due in self._fading if due <= day]:
             for case_id in self._fading.pop(due):
                 case = self.case(case_id)
@@ -216,7 +253,7 @@ class CaseBook(KeyedState):
         elif space == "case" and fresh:
             self._fading.setdefault(value.begun_at // DAY_MS + value.findable_days + 1, []).append(key)
         if space == "ghost":
-            self._leave(value.notice.at // DAY_MS + KEEP_SEEN_DAYS, space, key)
+            self._leave(value.at // DAY_MS + KEEP_SEEN_DAYS, space, key)
         if fresh:
             for index_key in _index_keys(space, value):
                 ids = self._ids(index_key)
@@ -232,15 +269,14 @@ class CaseBook(KeyedState):
                 self._index.pop(index_key, None)
 
     def _leave(self, day: int, space: str, key: str) -> None:
-        self._leaving.setdefault(day, []).append((space, key))
+        self._leaving[space].setdefault(day, []).append(key)
 
 
 def _index_keys(space: str, value: Any) -> list[int]:
     if space == "seen":
         return []
     if space == "ghost":
-        notice = value.notice
-        return [-cell_key(floor(notice.lat / CELL_DEG), floor(notice.lon / CELL_DEG), notice.family)]
+        return [-cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]
     if value.lon is not None and value.lat is not None:
         return [cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]
     people = (value.address_key, value.reporter_key, value.component_code)

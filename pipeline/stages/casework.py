@@ -245,4 +245,4 @@ def _stays(book: CaseBook, space: str, key: str, day: int) -> bool:
         return entry is None
     if space == "case":
         return bool(entry.open)
-    return bool(entry.notice.open) or entry.notice.at // DAY_MS + KEEP_SEEN_DAYS > day
+    return bool(entry.open) or entry.at // DAY_MS + KEEP_SEEN_DAYS > day

@@ -19,6 +19,10 @@ from pipeline.events.intake import Candidate, Classification, ScreenedReport
 SEPARATOR = "|"
 SEVERE = {"": 0, "warning": 1, "minor": 2, "major": 3, "critical": 4}
 """Order of the severities of sensor limits."""
+KIN_SHARE = 0.65
+"""Share of the evidence that one family must have when its codes cannot be told apart."""
+UNKNOWN_KIND = "不明"
+"""How names of categories begin that stand for things nobody could tell apart."""
 CITIZENS = frozenset({"hotline", "citizen-app", "chat-group", "open311", "web"})
 """Channels on which citizens speak themselves: what they ask for may belong elsewhere."""
 
@@ -79,6 +83,7 @@ class Classifier:
             urgent_words=tuple([sighting.word for sighting in sighted]),
             referral=referral.target if referral else "",
             referral_rule=referral.id if referral else "",
+            flags=self._unknown(report),
         )
 
     # --- category -------------------------------------------------------------------------------------------------
@@ -108,13 +113,37 @@ class Classifier:
         choice = self._lexicon.best(text) if text else Choice(None, 0.0, ())
         candidates = tuple([Candidate(key=key, share=round(share, 4)) for key, share in choice.shares])
         if choice.key is not None:
-            category = self.reference.category(*choice.key.split(SEPARATOR))
-            return Named(category, choice.confidence, "lexicon", candidates)
+            return Named(self._category(choice.key), choice.confidence, "lexicon", candidates)
+        kin = self._among_kin(choice)
+        if kin is not None:
+            return Named(kin, sum(share for _, share in choice.shares) / 2, "lexicon_kin", candidates)
         subject = self.reference.subject(report.subject_code) if report.subject_code else None
         if subject is not None and subject.category and subject.kind is not None:
             category = self.reference.category(subject.standard, subject.kind.value, subject.category)
             return Named(category, 0.6, "subject", candidates)
         return Named(None, choice.confidence, "none", candidates)
+
+    def _category(self, key: str) -> Category | None:
+        return self.reference.category(*key.split(SEPARATOR))
+
+    def _among_kin(self, choice: Choice) -> Category | None:
+        """No code is clear, but most evidence is for one family that one unit leads: the code is no reason to wait.
+
+        A category that stands for "of unknown kind" (不明…) yields to one that the text names.
+        """
+        known = [(category, share) for key, share in choice.shares if (category := self._category(key)) is not None]
+        if not known:
+            return None
+        family = known[0][0].family
+        kin = [category for category, _ in known if category.family == family]
+        if sum(share for category, share in known if category.family == family) < KIN_SHARE:
+            return None
+        named = [category for category in kin if not category.name_zh.startswith(UNKNOWN_KIND)] or kin
+        return named[0] if len({self._lead(category) for category in named}) == 1 else None
+
+    def _lead(self, category: Category) -> str:
+        lines = self.reference.duty_lines(category)
+        return lines[0].lead if lines else ""
 
     def _nature(self, report: ScreenedReport, category: Category | None) -> str:
         if report.appeal_type == "praise":
@@ -123,6 +152,16 @@ class Classifier:
             return category.nature.value
         subject = self.reference.subject(report.subject_code) if report.subject_code else None
         return subject.nature.value if subject is not None else "fault"
+
+    def _unknown(self, report: ScreenedReport) -> tuple[str, ...]:
+        """Codes that the reference set does not know: a mapping has gone stale, or a register has a gap."""
+        if not (report.category_code or report.component_code):
+            return ()
+        key = (report.category_standard, report.category_kind, report.category_code)
+        flags = ["unknown_category"] if report.category_code and self.reference.category(*key) is None else []
+        if report.component_code and self.reference.component(report.component_code) is None:
+            flags.append("unknown_component")
+        return tuple(flags)
 
     # --- scope ----------------------------------------------------------------------------------------------------
 

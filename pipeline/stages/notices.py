@@ -24,9 +24,9 @@ def told(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> Ou
     """Keep the ghost; a case of this tile that is the same problem and was filed later is merged into it."""
     name = f"{notice.tile}/{notice.case_id}"
     before = book.get("ghost", name)
-    if before is not None and not before.notice.open:
+    if before is not None and not before.open:
         return NOTHING  # its end is known: a case never opens again, so this is old
-    kept = Change("ghost", name, Ghost(notice=notice))
+    kept = Change("ghost", name, Ghost.of(notice))
     ours = _same_as(book, notice, policy) if notice.open else None
     if ours is None or (ours[0].filed_at, ours[0].case_id) < (notice.filed_at, notice.case_id):
         return Outcome(changes=(kept,))

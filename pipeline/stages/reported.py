@@ -33,7 +33,7 @@ def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, r
         reporter_role=report.reporter_role, reporter_unit=report.reporter_unit, address_key=report.address_key,
         component_code=place.component_code or report.component_code, border_flags=place.border_flags,
         border_m=place.border_m, evidence=_written(report.evidence),
-        flags=report.flags, title=report.title, text=report.text,
+        flags=report.flags + about.flags, title=report.title, text=report.text,
     )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ def an_order(ref: str, **fields: Any) -> dict[str, Any]:
     """A good order; places that are 300 m apart and matters of their own kind keep orders from being duplicates."""
     return {
         "schema": "HotlineOrder", "source_system": "hotline", "source_ref": ref, "received_at": NOON,
-        "lon": 121.4101234, "lat": 31.2001234, "text": "路边垃圾成堆，无人清扫", "category_standard": "GB/T 30428.2-2013",
-        "category_kind": "incident", "category_code": "0101", **fields,
+        "lon": 121.4101234, "lat": 31.2001234, "text": "路边垃圾成堆，无人清扫",
+        "category_standard": "GB/T 30428.2-2013", "category_kind": "incident", "category_code": "0101", **fields,
     }  # fmt: skip
 
 

@@ -51,6 +51,7 @@ def test_a_store_that_fails_surfaces_at_the_next_hand_over_and_nothing_after_it_
     store = Recording(tmp_path / "log", fails_at=2)
     committer = Committer(store, Changelog(tmp_path / "log"))
     committer.hand_over({}, [], Commit(number=1), [])
+    committer.wait()
     store.gate.clear()
     committer.hand_over({}, [], Commit(number=2), [])
     committer.hand_over({}, [], Commit(number=3), [])

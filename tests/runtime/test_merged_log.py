@@ -42,7 +42,7 @@ def merged(inputs: dict[str, Times], position: dict[str, int] | None = None, rea
 
 def rest(log: Merged) -> list[tuple[str, int, int | None]]:
     """Origin and the log's time of each record to the end."""
-    found = []
+    found: list[tuple[str, int, int | None]] = []
     while (time := log.next_time()) is not None:
         arrival = log.take()
         found.append((arrival.origin.topic, arrival.origin.offset, time))

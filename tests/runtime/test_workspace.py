@@ -115,3 +115,14 @@ def test_an_overlay_that_was_faulty_is_replaced_by_the_mended_one(tmp_path: Path
         folder = workspace.city_folder
         assert folder is not None
         assert (folder / "city.toml").read_text() == "mended"
+
+
+def test_what_was_forgotten_cannot_be_rebuilt(tmp_path: Path) -> None:
+    with Workspace(tmp_path / "store") as workspace:
+        workspace.agree(FACTS)
+        (workspace.folder / "tables").mkdir()
+        workspace.forget_kept()
+        with pytest.raises(StopRun, match="was forgotten"):
+            workspace.forget_derived()
+        assert workspace.agree(FACTS) == changed(forgotten=True)
+        assert (workspace.folder / "tables").exists()

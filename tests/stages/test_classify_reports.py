@@ -185,3 +185,30 @@ def test_a_batch_gives_what_its_reports_give_one_by_one(rows: list[tuple[str, st
         for number, (text, channel, coded) in enumerate(rows)
     ]
     assert CLASSIFIER.classify_many(reports) == [CLASSIFIER.classify(report) for report in reports]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "method"),
+    [
+        pytest.param("污水井盖丢失", "01002", "lexicon_kin", id="the named kind beats the unknown kind"),
+        pytest.param("占道经营，流动摊贩堵塞人行道", "09001", "lexicon_kin", id="two codes of one unit"),
+        pytest.param("路灯不亮", "01037", "lexicon", id="one clear code"),
+        pytest.param("路灯不亮，垃圾满溢", "", "none", id="two families"),
+    ],
+)
+def test_codes_of_one_family_and_unit_are_no_reason_to_wait(text: str, code: str, method: str) -> None:
+    found = CLASSIFIER.classify(a_report("kin", text=text))
+    assert (found.code, found.method) == (code, method)
+
+
+@pytest.mark.parametrize(
+    ("fields", "flags"),
+    [
+        pytest.param({"category_standard": "GB/T 47678.5-2026", "category_kind": "incident", "category_code": "99999"},
+                     ("unknown_category",), id="category"),
+        pytest.param({"component_code": "31019901999000001"}, ("unknown_component",), id="component"),
+        pytest.param({}, (), id="no code"),
+    ],
+)  # fmt: skip
+def test_codes_that_nobody_knows_are_flagged(fields: dict[str, str], flags: tuple[str, ...]) -> None:
+    assert CLASSIFIER.classify(a_report("unknown", **fields)).flags == flags
