@@ -12,9 +12,11 @@ state of its partition, and what one tile says to another travels as a message. 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.domain.ids import DAY_MS
 from pipeline.errors import StopRun
@@ -23,15 +25,13 @@ from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.records import Arrival, Origin
-from pipeline.runtime.answers import AnswerBook, Responder, expected
-from pipeline.runtime.changelog import Changelog, Commit, Entry
+from pipeline.runtime.answers import Responder, expected
+from pipeline.runtime.books import Books
+from pipeline.runtime.changelog import Changelog, Commit
 from pipeline.runtime.committer import Committer, FactStore
 from pipeline.runtime.counts import Counts
 from pipeline.runtime.merge import Merged
 from pipeline.stage import Change, Outcome, State
-from pipeline.stages.casebook import CaseBook
-from pipeline.stages.devicebook import DeviceBook
-from pipeline.stages.intake import IntakeBook
 from pipeline.stages.screen_readings import Readings
 from pipeline.topology import Topology
 
@@ -53,31 +53,6 @@ class RunPolicy:
     """Fewer refusals than this within a commit never stop it."""
     answer_days: int = 60
     """How long after the last input answers of a simulated city are waited for."""
-
-
-@dataclass
-class Books:
-    """All state of a run, by the name under which the changelog keeps it."""
-
-    partitions: int
-    intake: IntakeBook = field(default_factory=IntakeBook)
-    detect: DeviceBook = field(default_factory=DeviceBook)
-    answers: AnswerBook = field(default_factory=AnswerBook)
-    casework: list[CaseBook] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """One case book a partition."""
-        self.casework = [CaseBook() for _ in range(self.partitions)]
-
-    def named(self) -> dict[str, State]:
-        """Every state with its name."""
-        books: dict[str, State] = {"intake": self.intake, "detect": self.detect, "answers": self.answers}
-        books.update({f"casework-{number}": book for number, book in enumerate(self.casework)})
-        return books
-
-    def entries(self) -> Iterable[Entry]:
-        """Everything, for a snapshot."""
-        return ((name, *entry) for name, book in self.named().items() for entry in book.entries())
 
 
 class LocalRun:
@@ -295,8 +270,4 @@ def _received(arrival: Arrival) -> Millis:
 
 
 def _copied(commit: Commit) -> Commit:
-    return Commit(
-        number=commit.number, position=dict(commit.position), order=commit.order, read_to=commit.read_to,
-        stream_time=commit.stream_time,
-        counts=dict(commit.counts), done=list(commit.done),
-    )  # fmt: skip
+    return replace(commit, position=dict(commit.position), counts=dict(commit.counts), done=list(commit.done))

@@ -126,8 +126,8 @@ def test_a_person_of_the_table_is_a_person_too(city: Path) -> None:
 
 
 def test_what_a_layer_does_not_say_is_taken_from_the_areas(city: Path) -> None:
-    said = [{"households": None, "parent": None, **P}, {"households": None, "parent": None, **Q}]
-    community_grids(city, two_grids(*said))
+    bare = {"households": None, "parent": None}
+    community_grids(city, two_grids(bare | P, bare | Q))
     unknown = {row["finding"] for row in told(grids("audit", city, "--json"))["findings"]}
     with (city / "areas.csv").open("a") as table:
         names = (city / "areas.csv").read_text().splitlines()[1].split(",")
