@@ -1,6 +1,7 @@
 """The commands of ``wangge``, a file for each; ``main`` turns what went wrong into a message and an exit code.
 
-Exit codes: 0 done; 1 a check found something; 2 faulty settings, reference data or arguments; 3 the run was stopped.
+Exit codes: 0 done; 1 an audit found something, or every record of a run was refused; 2 faulty settings, reference data
+or arguments; 3 the run was stopped.
 """
 
 from __future__ import annotations

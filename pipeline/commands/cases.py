@@ -99,7 +99,7 @@ def list_cases(store: Path, limit: int, as_json: bool, case_class: str | None, *
     sql = f"SELECT * FROM ({LISTED}) WHERE {where} ORDER BY filed_at DESC, case_id LIMIT {{limit:UInt32}}"
     with Workspace(store, create=False) as workspace:
         rows = workspace.tables().rows(sql, {**given, "limit": limit})
-    click.echo(as_document({"cases": rows}) if as_json else table(rows))
+    click.echo(as_document({"cases": rows}) if as_json else table(rows) + "\n(times are UTC)")
 
 
 @cases_command.command("show")
@@ -127,4 +127,4 @@ def _text(story: dict[str, list[dict[str, Any]]]) -> str:
     for part, rows in story.items():
         if part != "case" and rows:
             lines += ["", part.replace("_", " ").capitalize(), table(rows, SHOWN[part])]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "(times are UTC)"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.indicators import first_table
-from pipeline.commands.options import JSON, as_document, called_as, table
+from pipeline.commands.options import JSON, as_document, called_as, table, warn_of_key
 from pipeline.commands.progress import Progress
 from pipeline.commands.run import responder_of
 from pipeline.commands.summary import run_summary
@@ -46,6 +46,7 @@ def demo_command(out: Path, scale: float, days: int, seed: int, as_json: bool) -
     click.echo(f"simulating {days} day(s) of a district at scale {scale:g} (seed {seed}) into {out / 'city'}", err=True)
     summary = simulate(out / "city", seed=seed, days=days, scale=scale, start=DAY)
     settings = settings_from()
+    warn_of_key(settings)
     request = RunRequest([out / "city"], out / "city" / "city", responder=responder_of)
     with Workspace(out / "store") as workspace, Progress(enabled=sys.stderr.isatty()) as progress:
         result = run(workspace, request, settings, progress.show)

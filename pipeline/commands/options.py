@@ -9,6 +9,8 @@ from typing import Any
 import click
 import msgspec
 
+from pipeline.settings import Settings
+
 STORE = click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the store."
 )
@@ -60,3 +62,9 @@ def called_as() -> str:
         return str(called.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(called)
+
+
+def warn_of_key(settings: Settings) -> None:
+    """Say when pseudonyms are made with the key that everybody knows."""
+    if not settings.key_is_secret:
+        click.echo("WANGGE_HMAC_KEY is not set: pseudonyms are made with the public development key", err=True)

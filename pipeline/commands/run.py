@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands.options import JSON, QUIET, STORE, as_document
+from pipeline.commands.options import JSON, QUIET, STORE, as_document, called_as, warn_of_key
 from pipeline.commands.progress import Progress
 from pipeline.commands.summary import run_summary
 from pipeline.runtime.answers import Responder
@@ -18,6 +18,8 @@ from pipeline.settings import settings_from
 from pipeline.simulation.behaviour import Behaviour
 from pipeline.simulation.responder import Responder as SimulatedAnswers
 
+ALL_REFUSED = 1
+"""Exit code when not one record was fit to be taken."""
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -54,12 +56,15 @@ def run_command(
       zcat 110.jsonl.gz | wangge run - --mapping police-110 --store S --json
     """
     settings = settings_from()
-    if not settings.key_is_secret:
-        click.echo("WANGGE_HMAC_KEY is not set: pseudonyms are made with the public development key", err=True)
+    warn_of_key(settings)
     request = RunRequest(inputs, city or city_of(inputs), schema, mapping, responder_of, max_refused, answers)
     with Workspace(store) as workspace, Progress(enabled=not quiet and sys.stderr.isatty()) as progress:
         result = run(workspace, request, settings, progress.show)
     echo(result, as_json)
+    refused = result["counts"]["quarantined"]["total"]
+    if result["records"] and refused == result["counts"]["received"]["total"]:
+        click.echo(f"every record was refused: `{called_as()} quarantine list --store {store}` says why", err=True)
+        sys.exit(ALL_REFUSED)
 
 
 def responder_of(city: Path) -> Responder | None:

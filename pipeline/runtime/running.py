@@ -43,7 +43,7 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
     """Do the main job. Continues where an earlier run was interrupted; the same inputs again change nothing."""
     workspace.adopt_city(request.city)
     city = load_city(settings.reference, workspace.city_folder)
-    begun = workspace.agree(_facts(city.reference.version, responder=request.answers))
+    begun = workspace.agree(_facts(city.reference.version, settings, responder=request.answers))
     taken = _take(workspace, request)
     policy = policy_of(begun, max_refused=request.max_refused)
     folder = workspace.city_folder
@@ -82,11 +82,11 @@ def _ease_collector() -> None:
     gc.set_threshold(100_000, 20, 50)
 
 
-def _facts(version: str, *, responder: bool) -> StoreFacts:
+def _facts(version: str, settings: Settings, *, responder: bool) -> StoreFacts:
     usual = RunPolicy()
     return StoreFacts(
         reference_version=version, poll_records=usual.poll_records, polls_per_commit=usual.polls_per_commit,
-        partitions=usual.partitions, responder=responder,
+        partitions=usual.partitions, responder=responder, key_mark=settings.key_mark,
     )  # fmt: skip
 
 

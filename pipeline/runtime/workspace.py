@@ -38,6 +38,8 @@ class StoreFacts(msgspec.Struct, kw_only=True):
     responder: bool = False
     forgotten: bool = False
     """Kept input was removed: tables hold what cannot be made again."""
+    key_mark: str = ""
+    """A digest of the key of the pseudonyms: another key would make new persons of all that are known."""
 
 
 class Workspace:
@@ -80,7 +82,14 @@ class Workspace:
         begun = self._begun()
         if begun.reference_version == REBUILDING:
             self._drop_derived()
-            return self._written(msgspec.structs.replace(begun, reference_version=facts.reference_version))
+            fresh = msgspec.structs.replace(begun, reference_version=facts.reference_version, key_mark=facts.key_mark)
+            return self._written(fresh)
+        if begun.key_mark and facts.key_mark and begun.key_mark != facts.key_mark:
+            message = (
+                "the store was begun with another key of pseudonyms: set WANGGE_HMAC_KEY as it was then, or rebuild "
+                f"with `wangge replay --store {self.folder}` to give everybody new pseudonyms"
+            )
+            raise StopRun(message)
         if facts.reference_version != begun.reference_version:
             message = (
                 f"the store was begun with reference set {begun.reference_version}, now it is "
