@@ -83,4 +83,3 @@ class KeyedState:
 
     def forgotten(self, space: str, key: str, value: Any) -> None:
         """An entry was removed: take it out of the indexes."""
-

@@ -1,8 +1,8 @@
 """How the stages hang together. No logic: what decides is in the stages, what runs them is in ``runtime``.
 
-    arrivals -> intake -> reports  -> classify -> locate -> casework (by tile) -> facts, assignments
-                       -> readings -> detect (by device) -> alarms as reports -+
-                       -> actions of people ------------------> casework (by tile)
+arrivals -> intake -> reports  -> classify -> locate -> casework (by tile) -> facts, assignments
+                   -> readings -> detect (by device) -> alarms as reports -+
+                   -> actions of people ------------------> casework (by tile)
 """
 
 from __future__ import annotations

@@ -105,6 +105,8 @@ class FileSource:
                 if number >= self._skip and arrived is not None:
                     yield arrived
         except BrokenStream as error:
+            if number + 1 < self._skip:
+                return  # a run that goes on has this fault already
             fault = undecodable(self.name, f"send the file again, its packed bytes are damaged here ({error})")
             yield Arrival(self._schema, Origin(self.topic, 0, number + 1), self._appended_at, fault=fault)
 

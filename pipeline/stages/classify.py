@@ -184,9 +184,7 @@ class Classifier:
         key = category.key if category is not None else None
         return self._first_rule(key, words, _severity(report), report.channel)
 
-    def _rule_of(
-        self, key: CategoryKey | None, words: frozenset[str], severity: str, channel: str
-    ) -> ClassRule | None:
+    def _rule_of(self, key: CategoryKey | None, words: frozenset[str], severity: str, channel: str) -> ClassRule | None:
         """The first rule whose conditions all hold; there are few different questions, so answers are remembered."""
         category = self.reference.category(*key) if key is not None else None
         return next((rule for rule in self._rules if _holds(rule, channel, category, words, severity)), None)

@@ -64,6 +64,8 @@ _NO_WORD: Final = "".join(
         "符合",
     )
 )
+_NO_SURNAME: Final = "于[昨今上下前当次早晚本凌此近]|[向都时边]"
+"""Everyday words that follow a person and begin like a surname."""
 _ANNOUNCED: Final = re.compile(
     r"[人名主者叫是](?:"
     # a label with a separator, and a surname
@@ -74,6 +76,8 @@ _ANNOUNCED: Final = re.compile(
     # a label alone, 本人, 我叫: the name must end there
     rf"|((?:{_LABELLED}|(?<={_SELF}))[:：\s]{{0,2}})"
     rf"(?:{_CLEAR_SURNAME}{_HAN}(?:{_END}|{_HAN}{_END})|[{_WORDLIKE}]{_HAN}{{1,2}}?(?={_SURE_NEXT})){_NO_WORD}"
+    # a label of persons and a surname that is also a word, where the sentence ends with the name
+    rf"|((?<={_PERSON})[:：\s]{{0,2}})(?!{_NO_SURNAME})[{_WORDLIKE}]{_HAN}{{1,2}}(?=[。；;]|$)"
     r")"
 )
 TITLES: Final = "先生|女士|小姐|同志|阿姨|大爷|大妈"
