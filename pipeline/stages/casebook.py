@@ -1,8 +1,7 @@
 """The state of casework: open and lately ended cases, ghosts of neighbour tiles, and the reports already answered.
 
 Everything is found by tile: an index never hands out an entry of another tile, because on Kafka two tiles that share a
-partition today may not share one tomorrow. Costs are flat as the book grows: a look-up touches at most the cells of
-about 110 m around a point.
+partition today may not share one tomorrow. A look-up touches only cells of about 110 m around a point.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec.structs import asdict
 
-from pipeline.domain.ids import DAY_MS, number
+from pipeline.domain.ids import DAY_MS, case_id, number
 from pipeline.events.base import Millis, Value
 from pipeline.events.casework import NeighbourNotice
 from pipeline.state import KeyedState
@@ -46,6 +45,7 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     error_m: float = 0.0
     department: str = ""
     first_department: str = ""
+    """Who had it first, once it was handed over (the first receiver stays accountable)."""
     hop: int = 0
     due_at: Millis | None = None
     ended_at: Millis | None = None
@@ -80,23 +80,36 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
         return self.ended_at is None
 
 
-class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
-    """How a report was answered, so that its replay is answered the same."""
+class SeenLink(Value, frozen=True, kw_only=True, array_like=True):
+    """Why a report was linked."""
+
+    case_id: str
+    how: str
+    score: float
+    distance_m: float | None
+    gap_ms: int
+    similarity: float
+    rule: str
+
+
+class SeenReport(Value, frozen=True, kw_only=True, array_like=True):
+    """How a report was answered, so that its replay is answered the same; the id of a case it opened is derived."""
 
     tile: str
     origin: int
     day: int
-    case_id: str = ""
-    how: str = ""
-    score: float = 0.0
-    distance_m: float | None = None
-    gap_ms: int = 0
-    similarity: float = 0.0
-    rule: str = ""
+    opened: bool = False
+    link: SeenLink | None = None
     after: str = ""
     """The ended case of which the opened case is a recurrence."""
     complaint: bool = False
     """Whether it came from the person who had reported that one."""
+
+    def case_of(self, report_id: str) -> str:
+        """The case the report is part of; "" when it opened none and joined none."""
+        if self.link is not None:
+            return self.link.case_id
+        return case_id(self.tile, self.day * DAY_MS, report_id) if self.opened else ""
 
 
 class Ghost(Value, frozen=True, kw_only=True, array_like=True):
@@ -217,11 +230,11 @@ class CaseBook(KeyedState):
             for due in [due for due in queue if due <= day]:
                 del queue[due]
         for due in [due for due in self._fading if due <= day]:
-            for case_id in self._fading.pop(due):
-                case = self.case(case_id)
+            for name in self._fading.pop(due):
+                case = self.case(name)
                 if case is not None and case.open:
-                    self.forgotten("case", case_id, case)
-                    self._faded.add(case_id)
+                    self.forgotten("case", name, case)
+                    self._faded.add(name)
 
     def _cases_at(self, keys: list[int], tile: str) -> list[CaseEntry]:
         """The cases of a tile under index keys; a case id begins with its tile, so others are not even decoded."""

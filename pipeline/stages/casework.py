@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from pipeline.domain.geo.tiles import neighbours_within
 from pipeline.domain.ids import DAY_MS, case_id
 from pipeline.domain.reference.model import Reference
 from pipeline.events.base import Channel, Fate, Linked
@@ -23,7 +24,7 @@ from pipeline.events.casework import (
 from pipeline.events.facts import Fact
 from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
-from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook, CaseEntry, SeenReport
+from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook, CaseEntry, SeenLink, SeenReport
 from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, Verdict, deduplicate, origin_number
 from pipeline.stages.file import DISPATCHED, Filing, file
 from pipeline.stages.notices import NOTHING, absorbed, joined, told
@@ -107,8 +108,7 @@ class Casework:
         verdict = _named(deduplicate(book, located, self.policy.duplicates), located)
         answer = self._answered(located, verdict, replayed=False)
         grown = _join(book, located, verdict) if verdict.case_id else ()
-        case = verdict.case_id or _opened(answer)
-        remembered = _remember(located, verdict, origin, case)
+        remembered = _remember(located, verdict, origin, opened=bool(_opened(answer)))
         return Outcome(answer.facts, answer.messages, (*answer.changes, *grown, remembered), answer.settled)
 
     def _answered(self, located: LocatedReport, verdict: Verdict, *, replayed: bool) -> Outcome:
@@ -144,7 +144,8 @@ class Casework:
         route = self._route(located, filing)
         about = located.classification
         _, window = self.policy.duplicates.span((about.standard, about.kind, about.code))
-        entry = entry_of(located, case, filing, route, -(-window // DAY_MS))
+        tiles = self._neighbours(located)
+        entry = entry_of(located, case, filing, route, -(-window // DAY_MS), tiles)
         facts: list[Fact] = [
             settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, case),
             filed_fact(located, case, filing, verdict, self.policy.reference.version),
@@ -152,10 +153,17 @@ class Casework:
         ]
         if place.border_flags:
             facts.append(boundary_fact(located, case, route.department))
-        tiles = () if replayed or report.lon is None else place.neighbour_tiles
-        messages = tuple(notice(entry, tile, report.received_at, report.origin.offset) for tile in tiles)
+        told = () if replayed else tiles
+        messages = tuple(notice(entry, tile, report.received_at, report.origin.offset) for tile in told)
         changes = () if replayed else (Change("case", case, entry),)
         return Outcome(tuple(facts), messages, changes, (_settlement(located, filing.fate, filing.outcome),))
+
+    def _neighbours(self, located: LocatedReport) -> tuple[str, ...]:
+        """The tiles in which somebody may search for this case: those within the reach of its own family."""
+        report, near = located.report, located.place.neighbour_tiles
+        if not near or report.lon is None or report.lat is None:
+            return ()
+        return neighbours_within(report.lon, report.lat, self.policy.duplicates.reach_of(located.classification.family))
 
     def _route(self, located: LocatedReport, filing: Filing) -> Route:
         """Only a case that may be dispatched goes to a department; whatever waits goes to people at once."""
@@ -185,7 +193,8 @@ class Casework:
         due = (
             case.due_at if case.due_at is not None else self.policy.router.due(action.at, case.limit_value, case.clock)
         )
-        after = replace(case, department=following, hop=hop, due_at=due, state=DISPATCHED)
+        first = case.first_department or case.department
+        after = replace(case, department=following, first_department=first, hop=hop, due_at=due, state=DISPATCHED)
         dispatched = redispatched_fact(after, case.department, action, designated=hop >= MAX_HOPS)
         if action.action != "refuse":
             return after, (dispatched,)
@@ -210,21 +219,28 @@ def _opened(answer: Outcome) -> str:
     return next((change.key for change in answer.changes if change.space == "case"), "")
 
 
-def _remember(located: LocatedReport, verdict: Verdict, origin: int, case: str) -> Change:
-    report = located.report
+def _remember(located: LocatedReport, verdict: Verdict, origin: int, *, opened: bool) -> Change:
+    report, link = located.report, None
+    if verdict.case_id:
+        link = SeenLink(
+            case_id=verdict.case_id, how=verdict.how, score=verdict.score, distance_m=verdict.distance_m,
+            gap_ms=verdict.gap_ms, similarity=verdict.similarity, rule=verdict.rule,
+        )  # fmt: skip
     seen = SeenReport(
-        tile=located.place.tile, origin=origin, day=report.received_at // DAY_MS, case_id=case, how=verdict.how,
-        score=verdict.score, distance_m=verdict.distance_m, gap_ms=verdict.gap_ms, similarity=verdict.similarity,
-        rule=verdict.rule, after=verdict.recurrence_of, complaint=bool(verdict.repeat_complaint_of),
+        tile=located.place.tile, origin=origin, day=report.received_at // DAY_MS, opened=opened, link=link,
+        after=verdict.recurrence_of, complaint=bool(verdict.repeat_complaint_of),
     )  # fmt: skip
     return Change("seen", report.report_id, seen)
 
 
 def _verdict_of(seen: SeenReport) -> Verdict:
+    link = seen.link
+    if link is None:
+        complaint = seen.after if seen.complaint else ""
+        return Verdict(recurrence_of=seen.after, repeat_complaint_of=complaint)
     return Verdict(
-        case_id=seen.case_id if seen.how else "", how=seen.how, score=seen.score, distance_m=seen.distance_m,
-        gap_ms=seen.gap_ms, similarity=seen.similarity, rule=seen.rule, recurrence_of=seen.after,
-        repeat_complaint_of=seen.after if seen.complaint else "",
+        case_id=link.case_id, how=link.how, score=link.score, distance_m=link.distance_m, gap_ms=link.gap_ms,
+        similarity=link.similarity, rule=link.rule,
     )  # fmt: skip
 
 

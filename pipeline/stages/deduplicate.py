@@ -83,10 +83,12 @@ def _same_order(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy)
     """The report names the number of an order that is part of an open case: they are one, whatever the texts say."""
     for reference in located.report.related_refs:
         for system in (located.report.source_system, *policy.systems):
-            seen = book.seen(report_id(system, reference))
-            if seen is None or seen.tile != located.place.tile or not seen.case_id:
+            other = report_id(system, reference)
+            seen = book.seen(other)
+            part_of = seen.case_of(other) if seen is not None and seen.tile == located.place.tile else ""
+            if not part_of:
                 continue
-            case = book.known(located.place.tile, seen.case_id)
+            case = book.known(located.place.tile, part_of)
             if case is not None and case.open and _urgency_agrees(case, located):
                 gap = located.report.begun_at - case.begun_at
                 return Verdict(case_id=case.case_id, how=Linked.SAME_ORDER, score=1.0, gap_ms=gap, rule="D1-order")

@@ -11,8 +11,10 @@ from pipeline.stages.deduplicate import Verdict
 from pipeline.stages.file import DISPATCHED, Filing
 from pipeline.stages.route import Route
 
-SUMMARY_LENGTH = 40
+SUMMARY_LENGTH = 20
 """Characters of the redacted text that go with an assignment when it is passed on."""
+MAX_CANDIDATES = 2
+"""Other units kept with a case for when it is refused: the third dispatch is a designation anyway."""
 
 
 def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, rule: str, case: str) -> ReportSettled:
@@ -112,17 +114,24 @@ def boundary_fact(located: LocatedReport, case: str, lead: str) -> BoundaryFlagg
     )  # fmt: skip
 
 
-def entry_of(located: LocatedReport, case: str, filing: Filing, route: Route, window_days: int) -> CaseEntry:
+def _others(route: Route) -> tuple[str, ...]:
+    """The next candidates after the unit that was chosen."""
+    return tuple([unit for unit in route.candidates if unit != route.department][:MAX_CANDIDATES])
+
+
+def entry_of(
+    located: LocatedReport, case: str, filing: Filing, route: Route, window_days: int, tiles: tuple[str, ...]
+) -> CaseEntry:
     """The case as casework keeps it while it runs."""
     report, about, place = located.report, located.classification, located.place
     return CaseEntry(
         case_id=case, tile=place.tile, family=about.family, standard=about.standard, kind=about.kind, code=about.code,
         case_class=about.case_class, state=filing.state, filed_at=report.received_at, begun_at=report.begun_at,
         lon=report.lon, lat=report.lat, error_m=report.error_m or 0.0, department=route.department,
-        first_department=route.department, hop=1, due_at=route.due_at, street=place.street, grid=place.grid,
+        hop=1, due_at=route.due_at, street=place.street, grid=place.grid,
         signature=report.signature, address_key=report.address_key, reporter_key=report.reporter_key,
         component_code=place.component_code or report.component_code, report_ids=(report.report_id,),
-        candidates=route.candidates[:4], neighbour_tiles=place.neighbour_tiles, limit_value=route.limit_value,
+        candidates=_others(route), neighbour_tiles=tiles, limit_value=route.limit_value,
         findable_days=window_days, clock=route.clock, address=report.address[:SUMMARY_LENGTH],
         summary=(report.title or report.text)[:SUMMARY_LENGTH],
     )  # fmt: skip
