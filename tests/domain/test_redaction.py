@@ -229,7 +229,7 @@ def test_several_kinds_in_one_text_are_each_replaced_in_place() -> None:
         pytest.param("无牌车辆停在新A区，云A级景区", id="no plates"),
         pytest.param("关于[2011]47号文件，第12号令", id="documents"),
         pytest.param("Case #101000295613 opened 2011-07-01T01:32:33", id="English case number"),
-        pytest.param("INTERSECTION of Groveland St & River St", id="English crossing"),
+        pytest.param("INTERSECTION of Grovemere St & Rill St", id="English crossing"),
         pytest.param("streetlight out on 5th Ave, 3 lights", id="numbered avenue"),
         pytest.param("1712345678901", id="milliseconds"),
     ],
@@ -296,7 +296,7 @@ PIECES = st.sampled_from(
             "39",
             "小区",
         ),
-        *("Lorraine", " St ", " Apt 5", "Mr. ", "John", "name: ", "my name is ", "２０２６", "\u200b"),
+        *("Larkmoor", " St ", " Apt 5", "Mr. ", "John", "name: ", "my name is ", "２０２６", "\u200b"),
     )
 )
 
@@ -396,7 +396,7 @@ SAME_DOOR = [
     ("上海市浦东新区世纪大道８号阳光花园3幢二单元501", "浦东新区世纪大道8号，阳光花园3号楼2单元501室"),
     ("阳光小区3-2-501", "阳光小区3栋2单元501室"),
     ("阳光花园十二栋一百零三室", "阳光花园12栋103"),
-    ("39 Lorraine Street, Roslindale MA 02131", "39 Lorraine St Roslindale"),
+    ("39 Larkmoor Street, Larkfield MA 02131", "39 Larkmoor St Larkfield"),
     ("12 North Main Avenue Apt #4B", "12 N. Main Ave, Unit 4b"),
     ("幸福路5号（张三家）", "幸福路5号"),
 ]
@@ -413,7 +413,7 @@ def test_one_door_in_two_writings_has_one_key(left: str, right: str) -> None:
         ("解放路88号", "解放路89号"),
         ("3栋501室", "3栋502室"),
         ("五四路1号", "54路1号"),
-        ("39 Lorraine St", "38 Lorraine St"),
+        ("39 Larkmoor St", "38 Larkmoor St"),
     ],
 )
 def test_two_doors_have_two_keys(left: str, right: str) -> None:
@@ -427,13 +427,13 @@ def test_a_blank_address_has_no_key(blank: str | None) -> None:
 
 COARSE = [
     ("X路123弄4号501室", "X路"),
-    ("39 Lorraine St Boston", "Lorraine St Boston"),
-    ("48-50 Temple Pl Boston MA 02111", "Temple Pl Boston MA 02111"),
-    ("11A-11 Charter St Boston", "Charter St Boston"),
+    ("39 Larkmoor St Boston", "Larkmoor St Boston"),
+    ("48-50 Tansy Pl Boston MA 02111", "Tansy Pl Boston MA 02111"),
+    ("11A-11 Chervil St Boston", "Chervil St Boston"),
     ("22hf Union St", "Union St"),
     ("123 Main St Apt 4B", "Main St"),
     ("5th Ave", "5th Ave"),
-    ("INTERSECTION of Groveland St & River St", "INTERSECTION of Groveland St & River St"),
+    ("INTERSECTION of Grovemere St & Rill St", "INTERSECTION of Grovemere St & Rill St"),
     ("人民路与解放路交叉口", "人民路与解放路交叉口"),
     ("解放路88号阳光小区3栋2单元501室", "解放路阳光小区"),
     ("幸福村88号", "幸福村"),

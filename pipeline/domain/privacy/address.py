@@ -95,7 +95,7 @@ _HOUSE: Final = re.compile(rf"^\s*\d{{1,5}}{_HOUSE_REST}\s+(?=[A-Za-z])")
 def generalise_address(address: str) -> str:
     """The address down to its road or estate: door, building, floor and room numbers and remarks are dropped.
 
-    'X路123弄4号501室' gives 'X路', '39 Lorraine St Boston' gives 'Lorraine St Boston'. Crossings, road numbers (S105,
+    'X路123弄4号501室' gives 'X路', '39 Larkmoor St Boston' gives 'Larkmoor St Boston'. Crossings, road numbers (S105,
     5th Ave), metro lines and postcodes stay. Idempotent.
     """
     current = " ".join(address.split()).strip(_EDGE)
