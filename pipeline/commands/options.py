@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from pipeline.assessment.table import text_width
 from pipeline.settings import Settings
 
 STORE = click.option(
@@ -32,7 +33,7 @@ def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
         return "(nothing)"
     names = columns or list(rows[0])
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
-    widths = [max(_width(text) for text in column) for column in zip(names, *cells, strict=True)]
+    widths = [max(text_width(text) for text in column) for column in zip(names, *cells, strict=True)]
     lines = ([_padded(text, width) for text, width in zip(line, widths, strict=True)] for line in [names, *cells])
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
@@ -45,12 +46,8 @@ def _cell(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _width(text: str) -> int:
-    return sum(2 if ord(sign) > 0x2E7F else 1 for sign in text)
-
-
 def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    return text + " " * (width - text_width(text))
 
 
 def called_as() -> str:

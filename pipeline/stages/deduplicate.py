@@ -101,7 +101,7 @@ def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy
     for known in _known(book, located, policy):
         if not _urgency_agrees(known, located):
             continue
-        if not _runs(known):
+        if not known.open:
             past = _later(past, known) if _recurs(known, located, policy) else past
             continue
         verdict = _judged(known, located, policy)
@@ -127,10 +127,6 @@ def _known(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> l
 def _urgency_agrees(known: Known, located: LocatedReport) -> bool:
     """An emergency is never merged into an ordinary case, nor the other way round."""
     return (known.case_class == "emergency") == (located.classification.case_class == "emergency")
-
-
-def _runs(known: Known) -> bool:
-    return known.open
 
 
 def _judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Verdict | None:
