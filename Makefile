@@ -13,26 +13,38 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup servers run test check stack stack-down stack-status bench lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-6s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 setup: $(STAMP) ## Make .venv with the locked packages; quick when nothing changed
 
 $(STAMP): requirements.lock pyproject.toml deploy/setup/python.sh
 	@deploy/setup/python.sh
 
+servers: $(STAMP) ## Have the servers of stack and tests: Debian packages and the jars of Kafka; quick when they are there
+	@deploy/setup/servers.sh
+
 run: $(STAMP) ## Simulate a day in a district, run it, print what became of it
 	@$(BIN)/wangge demo
 
-test: check ## Every check and every test
+test: check servers ## Every check and every test
 	@$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(STAMP) ## Lint, formatting, types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+stack: servers ## Start Kafka, ClickHouse and Prometheus on this machine and print their addresses
+	@$(BIN)/python -m deploy.stack up
+
+stack-down: $(STAMP) ## Stop them; their data stays in out/stack
+	@$(BIN)/python -m deploy.stack down
+
+stack-status: $(STAMP) ## Tell what of the stack runs, and where
+	@$(BIN)/python -m deploy.stack status
 
 bench: $(STAMP) ## Measure rates and memory on this machine
 	@$(BIN)/python bench/run.py

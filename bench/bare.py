@@ -124,5 +124,5 @@ def _readings(block: list[Body], columns: dict[str, str]) -> Any:
 
 
 def _insert(store: ChdbStore, block: Any) -> int:
-    store._insert("bare", block)
+    store._session.query("INSERT INTO wangge.bare SELECT * FROM Python(block)")
     return int(block.num_rows)

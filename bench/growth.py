@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from bench.stages import casework, sample, topology
 from pipeline.domain.geo.tiles import neighbours_of, tiles_of
-from pipeline.domain.ids import digest
+from pipeline.domain.ids import report_id
 from pipeline.domain.reference.load import load_reference
 from pipeline.events.intake import LocatedReport
 from pipeline.events.records import Origin
@@ -109,9 +109,9 @@ def located(models: list[LocatedReport]) -> Iterator[list[LocatedReport]]:
 def _moved(
     model: LocatedReport, number: int, lon: float, lat: float, tile: str, near: tuple[str, ...]
 ) -> LocatedReport:
-    report = replace(
-        model.report, report_id=digest("bench", str(number)), origin=Origin("bench", 0, number), lon=lon, lat=lat
-    )
+    system, ref = model.report.source_system, f"{model.report.source_ref[:6]}-{number:09d}"
+    origin = Origin("bench", 0, number)
+    report = replace(model.report, report_id=report_id(system, ref), source_ref=ref, origin=origin, lon=lon, lat=lat)
     return replace(model, report=report, place=replace(model.place, tile=tile, neighbour_tiles=near))
 
 

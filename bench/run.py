@@ -18,6 +18,7 @@ import msgspec
 
 from bench.inputs import FULL, QUICK, Sizes, prepared
 from bench.report import as_markdown, as_text, lines_of
+from pipeline import COMPILED
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ("a", "b", "c", "d", "e", "f")
@@ -71,6 +72,7 @@ def bench(only: set[str], quick: bool, scratch: Path, as_json: bool, markdown: b
     Inputs are made once and kept under --scratch.
     """
     sizes = QUICK if quick else FULL
+    say("compiled modules" if COMPILED else "plain Python (make compile makes it faster)")
     say("inputs ...")
     folder = prepared(scratch, sizes)
     results: dict[str, list[Any]] = {}
@@ -81,7 +83,12 @@ def bench(only: set[str], quick: bool, scratch: Path, as_json: bool, markdown: b
             say(f"{case} run {number + 1}: {time.monotonic() - started:.0f} s")
     lines = [line._replace(target="", verdict="") if quick else line for line in lines_of(results)]
     if as_json:
-        document = {"quick": quick, "runs": results, "figures": [line._asdict() for line in lines]}
+        document = {
+            "quick": quick,
+            "compiled": COMPILED,
+            "runs": results,
+            "figures": [line._asdict() for line in lines],
+        }
         click.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
     else:
         click.echo(as_markdown(lines) if markdown else as_text(lines))

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from connectors.sinks.chdb import _readings, _table
+from connectors.sinks.chdb import _packed, _readings
 from connectors.sources.files import discover
 from pipeline.events.facts import Samples
 from pipeline.events.intake import LocatedReport
@@ -65,7 +65,7 @@ def text_stages(folder: Path, stages: Topology) -> dict[str, float]:
     costs["locate"], _ = best(lambda: stages.locator.locate_many(reports, about), count)
     located = stages.place(reports)
     costs["casework"], facts = best(lambda: casework(stages, CaseBook(), located), count)
-    costs["columns"], _ = best(lambda: [_table(kind, values) for kind, values in facts.items()], count)
+    costs["columns"], _ = best(lambda: [_packed(kind, values) for kind, values in facts.items()], count)
     return costs
 
 

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     IMPOSSIBLE_COORDINATES = "impossible_coordinates"
     OVERSIZE = "oversize"
     CONFLICTING_CONTENT = "conflicting_content"
+    SINK_REJECTED = "sink_rejected"
 
 
 class InvalidRecord(Exception):

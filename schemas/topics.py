@@ -2,15 +2,17 @@
 
 ``name`` may end in a parameter (``assignments.<department>``): one topic for each. ``stateful`` topics feed a state, so
 their partition count may not change by itself, and all topics of one ``copartitioned`` group have the same count.
-``restricted`` topics hold personal data: they are short-lived and never compacted.
+``restricted`` topics hold personal data: they are short-lived and never compacted. ``copartitioned``, ``producers`` and
+``consumers`` may name the parameter (``<stage>``): each topic then has its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,18 @@ from schemas.catalogue import FOLDER, catalogue
 
 DAY_MS = 86_400_000
 RESTRICTED_DAYS = 30
+MAX_BYTES = 1_048_588
+"""Largest batch of records a topic takes unless its file says more: the broker's own default."""
+LONGEST_NAME = 249
+"""Characters Kafka allows in the name of a topic."""
+STAGES = ("intake", "urgent", "detect", "casework")
+"""What keeps state: each is a copartition group with a changelog. ``urgent`` is intake in the lane of emergencies."""
+UNLISTED = "unlisted"
+"""The source whose status topic takes what is meant for sources without a topic of their own."""
+_PART = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*(\.<[a-z_]+>)?")
 _REQUIRED = {"name", "description", "schemas", "key", "partitions", "retention", "cleanup", "producers", "consumers"}
-_KNOWN = _REQUIRED | {"stateful", "copartitioned", "restricted"}
+_KNOWN = _REQUIRED | {"stateful", "copartitioned", "restricted", "max_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,7 @@ class Topic:
     stateful: bool = False
     copartitioned: str = ""
     restricted: bool = False
+    max_bytes: int = MAX_BYTES
 
     @property
     def parameter(self) -> str:
@@ -51,8 +63,53 @@ class Topic:
         return self.name.partition("<")[2].rstrip(">")
 
     def named(self, value: str) -> str:
-        """The topic of one value of the parameter."""
-        return self.name.replace(f"<{self.parameter}>", value) if self.parameter else self.name
+        """The name of the topic of one value of the parameter (see :func:`topic_part`)."""
+        return self.name.replace(f"<{self.parameter}>", topic_part(value)) if self.parameter else self.name
+
+    def of(self, value: str) -> Topic:
+        """The topic of one value of the parameter, itself without one."""
+        mark = f"<{self.parameter}>"
+
+        def filled(texts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(text.replace(mark, value) for text in texts)
+
+        return replace(
+            self, name=self.named(value), copartitioned=self.copartitioned.replace(mark, value),
+            producers=filled(self.producers), consumers=filled(self.consumers),
+        )  # fmt: skip
+
+
+def topic_part(value: str) -> str:
+    """A value as part of the name of a topic or group: as it is, or derived where Kafka would not take it.
+
+    Letters, digits, ``-`` and ``_`` stay. A value with anything else (Chinese, a dot, a space) or longer than 80 gives
+    what is left of it and eight digits of its hash: ``水务局`` -> ``x-c50c755d``. The same value always gives the same
+    part, and a part never holds a dot: ``department.water.`` is no beginning of another department's names.
+    """
+    if _PART.fullmatch(value):
+        return value
+    left = re.sub(r"[^A-Za-z0-9]+", "-", value).strip("-")[:40] or "x"
+    return f"{left}-{blake2b(value.encode(), digest_size=4).hexdigest()}"
+
+
+def instances(values: Mapping[str, Iterable[str]], found: Iterable[Topic] | None = None) -> dict[str, Topic]:
+    """Every single topic by name: templates become one for each value of their parameter.
+
+    ``stage`` has its values by itself. Raises :class:`ConfigFaults` for two values of one name and for a long name.
+    """
+    told, made = list[Fault](), dict[str, Topic]()
+    known = {"stage": STAGES} | {name: tuple(dict.fromkeys(given)) for name, given in values.items()}
+    for template in topics().values() if found is None else found:
+        for value in known.get(template.parameter, ()) if template.parameter else ("",):
+            topic = template.of(value)
+            if topic.name in made:
+                told.append(Fault(template.name, template.parameter, value, f"{topic.name} is taken: use another id"))
+            if len(topic.name) > LONGEST_NAME:
+                told.append(Fault(template.name, template.parameter, value, f"use at most {LONGEST_NAME} characters"))
+            made[topic.name] = topic
+    if told:
+        raise ConfigFaults(told)
+    return made
 
 
 @cache
@@ -120,7 +177,7 @@ def _restricted_faults(where: str, text: dict[str, Any]) -> Iterator[Fault]:
 def _shared_faults(found: Iterable[Topic]) -> list[Fault]:
     """What is wrong between files."""
     faults, seen, counts = [], set(), dict[str, int]()
-    for topic in found:
+    for topic in (each for one in found for each in _for_every_stage(one)):
         if topic.name in seen:
             faults.append(Fault(topic.name, "name", topic.name, "give each topic a name of its own"))
         seen.add(topic.name)
@@ -128,6 +185,14 @@ def _shared_faults(found: Iterable[Topic]) -> list[Fault]:
             remedy = f"all topics of group {topic.copartitioned} need the same count"
             faults.append(Fault(topic.name, "partitions", str(topic.partitions), remedy))
     return faults
+
+
+def _for_every_stage(topic: Topic) -> Iterator[Topic]:
+    """A topic of each stage counts in each stage's group."""
+    if topic.parameter == "stage":
+        yield from (topic.of(stage) for stage in STAGES)
+    else:
+        yield topic
 
 
 def _is_retention(value: object) -> bool:
@@ -155,4 +220,5 @@ _CHECKS = (
     ("stateful", lambda v: isinstance(v, bool), "write true or false"),
     ("restricted", lambda v: isinstance(v, bool), "write true or false"),
     ("copartitioned", _is_text, "name the group"),
+    ("max_bytes", lambda v: type(v) is int and MAX_BYTES <= v <= 2**26, f"write a number from {MAX_BYTES} to {2**26}"),
 )

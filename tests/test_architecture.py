@@ -48,6 +48,8 @@ class MayNot:
 DOMAIN = ("pipeline.domain", "pipeline.errors", "msgspec", "numpy")
 STAGES = ("pipeline.domain", "pipeline.events", "pipeline.errors", "pipeline.stage", "pipeline.state")
 PURE = ("pipeline.domain", "pipeline.events", "pipeline.stages", "pipeline.stage", "pipeline.state", "pipeline.errors")
+CONNECTING = ("pipeline.events", "pipeline.errors", "pipeline.domain", "pipeline.wire", "pipeline.settings", "schemas",
+              "msgspec", "yaml")  # fmt: skip
 
 DIRECTIONS = {
     "errors stand below all": MayImport(("pipeline.errors",), only=("msgspec",)),
@@ -82,6 +84,25 @@ DIRECTIONS = {
             "numpy",
             "yaml",
         ),
+        but=("connectors.sinks", "connectors.kafka", "connectors.librdkafka", "connectors.mqtt"),
+    ),
+    "clients of Kafka know how to connect and no runner": MayImport(
+        ("connectors.kafka", "connectors.librdkafka"),
+        only=(
+            *CONNECTING,
+            "connectors.sources",
+            "connectors.kafka",
+            "connectors.librdkafka",
+            "kafka",
+            "confluent_kafka",
+        ),
+    ),
+    "the bridge knows MQTT and how to publish": MayImport(
+        ("connectors.mqtt",), only=(*CONNECTING, "connectors.sources", "connectors.mqtt", "connectors.kafka", "paho")
+    ),
+    "the sink knows ClickHouse and Kafka": MayImport(
+        ("connectors.sinks",),
+        only=(*CONNECTING, "connectors.sinks", "connectors.kafka", "aiokafka", "clickhouse_driver", "numpy"),
         but=("connectors.sinks.chdb",),
     ),
     "the store's sink knows no runner": MayImport(
@@ -119,6 +140,14 @@ OWNERS = {
     "fastavro": OnlyIn("fastavro", ("pipeline.wire.serde",), "one module knows the wire format"),
     "chdb": OnlyIn("chdb", ("connectors.sinks.chdb",), "one module knows the embedded store"),
     "pyarrow": OnlyIn("pyarrow", ("connectors.sinks.chdb",), "columns go to the store only"),
+    "faust": OnlyIn("faust", ("pipeline.runtime.kafka.brought",), "one module knows Faust"),
+    "mode": OnlyIn("mode", ("pipeline.runtime.kafka.brought",), "one module knows Faust"),
+    "confluent_kafka": OnlyIn("confluent_kafka", ("connectors.librdkafka",), "one package knows librdkafka"),
+    "kafka": OnlyIn("kafka", ("connectors.kafka",), "one package knows kafka-python"),
+    "aiokafka": OnlyIn("aiokafka", ("connectors.sinks.clickhouse",), "one package knows aiokafka"),
+    "clickhouse_driver": OnlyIn("clickhouse_driver", ("connectors.sinks.clickhouse",), "one package knows the server"),
+    "paho": OnlyIn("paho", ("connectors.mqtt",), "one package knows MQTT"),
+    "prometheus_client": OnlyIn("prometheus_client", ("pipeline.runtime.instruments",), "one module knows the metrics"),
     "runtime": OnlyIn(
         "pipeline.runtime",
         ("pipeline.runtime", "pipeline.commands", "pipeline.__main__"),

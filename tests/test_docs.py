@@ -95,9 +95,10 @@ def _faults_of_words(words: list[str], command: click.Command, path: str) -> lis
             if isinstance(option, click.Option) and not option.is_flag and not option.count and "=" not in word:
                 next(rest, "")
         elif isinstance(command, click.Group):
-            if word not in command.commands:
+            found = command.get_command(click.Context(command), word)
+            if found is None:
                 return [f"{path}: no command {word}"]
-            return _faults_of_words(list(rest), command.commands[word], f"{path} {word}")
+            return _faults_of_words(list(rest), found, f"{path} {word}")
     return []
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from chdb.session import Session
 
-from connectors.sinks.columns import ALL_TABLES, READINGS, TABLES, Column, columns_of
+from connectors.sinks.columns import ALL_TABLES, READING_COLUMNS, READINGS, TABLES, Column, columns_of
 from pipeline.events.facts import Fact, Samples
 
 _TIME = pa.timestamp("ms", tz="UTC")
@@ -33,6 +34,8 @@ _ARROW = {
 }
 
 
+_COLUMNS = {table: columns_of(kind) for kind, table in TABLES.items()} | {READINGS: READING_COLUMNS}
+_pack = msgspec.msgpack.Encoder().encode
 _CELL = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
 
 
@@ -45,19 +48,22 @@ class ChdbStore:
 
     def __init__(self, folder: Path, ddl: Iterable[Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._rows = folder.resolve() / "rows.msgpack"
         self._session = Session(str(folder))
         self._session.query("CREATE DATABASE IF NOT EXISTS wangge")
         for statement in _statements(ddl):
             self._session.query(statement)
         self._session.query("USE wangge")
         self._session.query("SET final = 1")
+        # equal blocks are written on purpose here (a replay), and what was written last counts
+        self._session.query("SET deduplicate_insert = 'disable'")
 
     def write(self, facts: Mapping[type[Fact], Sequence[Fact]], samples: Sequence[Samples] = ()) -> int:
         """Insert one block a table and give back how many rows there were. Returns when ClickHouse has them."""
         rows = 0
         for kind, values in facts.items():
             if values:
-                self._insert(TABLES[kind], _table(kind, values))
+                self._insert_facts(kind, values)
                 rows += len(values)
         if samples:
             block = _readings(samples)
@@ -80,20 +86,63 @@ class ChdbStore:
         return [msgspec.json.decode(line) for line in lines]
 
     def dump(self, table: str) -> bytes:
-        """All rows of a table in the order of its key, tab separated with a header: equal data gives equal bytes."""
+        """All rows of a table in the order of its key, tab separated with a header: equal data gives equal bytes.
+
+        Only what the facts say: where in Kafka a row came from is left out.
+        """
         if table not in ALL_TABLES:
             message = f"no table {table!r}: choose one of {', '.join(ALL_TABLES)}"
             raise KeyError(message)
         order = "device_id, metric, at" if table == READINGS else "fact_id"
-        return self.query(f"SELECT * FROM wangge.{table} ORDER BY {order}", form="TSVWithNames")
+        columns = _listed(_COLUMNS[table])
+        return self.query(f"SELECT {columns} FROM wangge.{table} ORDER BY {order}", form="TSVWithNames")
 
     def close(self) -> None:
         """Let go of the folder."""
         self._session.close()
 
+    def _insert_facts(self, kind: type[Fact], values: Sequence[Fact]) -> None:
+        """Rows go over as MessagePack in a file: packing costs a third of columns of Python objects, and ClickHouse
+        unpacks without holding up the interpreter. A whole number in a column of floats it refuses; columns convert it.
+        """
+        table = TABLES[kind]
+        columns, types = _listed(_COLUMNS[table]), _typed(_COLUMNS[table])
+        try:
+            self._rows.write_bytes(_packed(kind, values))
+            self._session.query(
+                f"INSERT INTO wangge.{table} ({columns}) SELECT * FROM file({_text(str(self._rows))}, MsgPack, {types})"
+            )
+        except RuntimeError:
+            self._insert(table, _table(kind, values))
+        finally:
+            self._rows.unlink(missing_ok=True)
+
     def _insert(self, table: str, block: Any) -> None:
         # chdb finds ``block`` by its name in this frame; a table name cannot be a parameter and comes from our own list
-        self._session.query(f"INSERT INTO wangge.{table} SELECT * FROM Python(block)")
+        columns = _listed(_COLUMNS[table])
+        self._session.query(f"INSERT INTO wangge.{table} ({columns}) SELECT {columns} FROM Python(block)")
+
+
+def _listed(columns: Iterable[Column]) -> str:
+    return ", ".join(f"`{column.name}`" for column in columns)
+
+
+def _typed(columns: Iterable[Column]) -> str:
+    """Names and types of columns as one text literal."""
+    return _text(", ".join(f"`{column.name}` {column.sql_type}" for column in columns))
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _packed(kind: type[Fact], values: Sequence[Fact]) -> bytes:
+    """The cells of all rows one after the other, as the format wants them: each row without the head of its array."""
+    columns = [column.name for column in columns_of(kind)]
+    whole = len(columns) == len(kind.__struct_fields__)
+    cells: Any = msgspec.structs.astuple if whole else attrgetter(*columns)
+    head = 1 if len(columns) < 16 else 3
+    return b"".join([_pack(cells(value))[head:] for value in values])
 
 
 def _escaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,28 +160,32 @@ def _array(column: Column, cells: list[Any]) -> Any:
 
 
 def _readings(samples: Sequence[Samples]) -> Any:
-    """All samples as one block of columns."""
-    sizes = np.fromiter((len(part.times) for part in samples), dtype=np.int64, count=len(samples))
+    """All samples as one block of columns. Each record is looked at once: there are too many to stay in the caches."""
+    devices, metrics, units, flags, received, recorded, times, values = zip(*map(_PARTS, samples), strict=True)
+    sizes = np.fromiter(map(len, times), dtype=np.int64, count=len(samples))
     total = int(sizes.sum())
     return pa.table(
         {
-            "device_id": _spread([part.device_id for part in samples], sizes),
-            "metric": _spread([part.metric for part in samples], sizes),
-            "at": pa.array(_flat((part.times for part in samples), np.int64, total), _TIME),
-            "value": pa.array(_flat((part.values for part in samples), np.float64, total)),
-            "unit": _spread([part.unit for part in samples], sizes),
-            "flags": _spread([part.flags for part in samples], sizes),
-            "received_at": pa.array(np.repeat([part.received_at for part in samples], sizes), _TIME),
-            "recorded": pa.array(np.repeat([part.recorded for part in samples], sizes)),
+            "device_id": _spread(devices, sizes),
+            "metric": _spread(metrics, sizes),
+            "at": pa.array(_flat(times, np.int64, total), _TIME),
+            "value": pa.array(_flat(values, np.float64, total)),
+            "unit": _spread(units, sizes),
+            "flags": _spread(flags, sizes),
+            "received_at": pa.array(np.repeat(received, sizes), _TIME),
+            "recorded": pa.array(np.repeat(recorded, sizes)),
         }
     )
 
 
-def _flat(parts: Iterator[Sequence[float]], kind: Any, total: int) -> Any:
+_PARTS = attrgetter("device_id", "metric", "unit", "flags", "received_at", "recorded", "times", "values")
+
+
+def _flat(parts: Iterable[Sequence[float]], kind: Any, total: int) -> Any:
     return np.fromiter(chain.from_iterable(parts), dtype=kind, count=total)
 
 
-def _spread(texts: list[str], sizes: Any) -> Any:
+def _spread(texts: Sequence[str], sizes: Any) -> Any:
     """Each text repeated as often as its record has samples."""
     encoded = pa.array(texts, pa.string()).dictionary_encode()
     indices = np.repeat(encoded.indices.to_numpy(), sizes)

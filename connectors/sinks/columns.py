@@ -121,6 +121,23 @@ TABLES: dict[type[facts.Fact], str] = {
 }
 """The table of each kind of fact."""
 READINGS = "readings"
+READING_COLUMNS = (
+    Column("device_id", "LowCardinality(String)", "text"),
+    Column("metric", "LowCardinality(String)", "text"),
+    Column("at", "DateTime64(3, 'UTC')", "time"),
+    Column("value", "Float64", "float"),
+    Column("unit", "LowCardinality(String)", "text"),
+    Column("flags", "LowCardinality(String)", "text"),
+    Column("received_at", "DateTime64(3, 'UTC')", "time"),
+    Column("recorded", "Int64", "int"),
+)
+"""The columns of readings: one row a sample."""
+ORIGIN = (
+    Column("_topic", "LowCardinality(String)", "text"),
+    Column("_partition", "Int64", "int"),
+    Column("_offset", "Int64", "int"),
+)
+"""Where in Kafka a row comes from, behind the columns of every table; the embedded store leaves the defaults."""
 ALL_TABLES = (*TABLES.values(), READINGS)
 
 

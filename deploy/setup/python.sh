@@ -9,11 +9,7 @@ cd "$(dirname "$0")/../.."
 venv=$PWD/.venv
 stamp=$venv/.installed
 
-say() { printf 'setup: %s\n' "$*"; }
-fail() {
-    printf 'setup: %s\n' "$@" >&2
-    exit 1
-}
+. deploy/setup/system.sh
 
 # A candidate counts only when it runs: a name on the PATH may be a shim of a version manager with nothing behind it.
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
@@ -46,28 +42,11 @@ venv_package() {
 
 has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
-install_package() {
-    local as=()
-    if [ "$(id -u)" -ne 0 ]; then as=(sudo); fi
-    say "installing the system package $1 with: ${as[*]}${as:+ }apt-get install $1"
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" && return
-    say "not found at once; refreshing the package lists"
-    "${as[@]}" apt-get update -qq
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"
-}
-
-may_install() {
-    command -v apt-get >/dev/null || return 1
-    [ "$(id -u)" -eq 0 ] && return 0
-    command -v sudo >/dev/null || return 1
-    [ -t 0 ] || sudo -n true 2>/dev/null
-}
-
 ensure_venv_module() {
     local package
     has_venv "$1" && return
     package=$(venv_package "$1")
-    if may_install; then install_package "$package" || true; fi
+    if may_install; then install_packages "$package" || true; fi
     has_venv "$1" || fail "$1 has no venv module, and it could not be installed from here." \
         "Ask an administrator to run: apt-get install $package" \
         "then run make setup again."
@@ -87,7 +66,7 @@ create() {
     "$python" -m venv --clear "$venv"
 }
 
-install_packages() {
+install_locked() {
     say "installing into .venv what requirements.lock pins (about 1.1 GB), checked by hash:"
     sed -n 's/^\([A-Za-z0-9][^ ]*\)==\([^ ]*\).*/\1 \2/p' requirements.lock | paste -sd, - | sed 's/,/, /g' | fold -sw 108 |
         sed 's/^/         /'
@@ -100,6 +79,6 @@ install_packages() {
 
 rm -f "$stamp"
 usable || create
-install_packages
+install_locked
 printf '%s\n' "$PWD" >"$stamp"
 say "done: $("$venv/bin/python" --version) in .venv; the command is .venv/bin/wangge"

@@ -5,7 +5,7 @@ Expressions come from a checked catalogue and dimensions from a closed list, so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,6 +30,16 @@ class Query(NamedTuple):
 
     sql: str
     parameters: dict[str, Any]
+
+
+class Grouping(NamedTuple):
+    """What makes a line of figures: an expression over a row (and ``cohort_day``, where ``zone`` names the zone of
+    days), a condition, and whether there is a group at all."""
+
+    dimension: str
+    zone: str = ""
+    where: str = ""
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +73,22 @@ def compile_indicators(
     chosen = filters or {}
     _check(by, chosen)
     parameters = _parameters(chosen, period, as_of, time_zone)
-    kept = assessable(catalogue, by, chosen).indicators
-    parts = [
-        _of_base(base, [(at, one) for at, one in enumerate(kept) if one.base == base], by, chosen, period)
-        for base in dict.fromkeys(one.base for one in kept)
-    ]
-    if not parts:
+    kept = assessable(catalogue, by, chosen)
+    if not kept.indicators:
         raise CatalogueFaults([Fault("indicators", "by", by, "no chosen indicator can be told apart this way")])
-    return Query(_VALUES.format(rows="\n    UNION ALL\n".join(parts), z=_Z), parameters)
+    return Query(figures_sql(kept, lambda base: _grouped(by), chosen, period), parameters)
+
+
+def figures_sql(catalogue: Catalogue, grouping: Callable[[Base], Grouping], filters: Filters, period: Period) -> str:
+    """The statement alone: figures of all indicators, the rows of each base grouped as ``grouping`` says."""
+    numbered = list(enumerate(catalogue.indicators))
+    parts = [
+        _of_base(
+            BASES[base], [pair for pair in numbered if pair[1].base == base], grouping(BASES[base]), filters, period
+        )
+        for base in dict.fromkeys(one.base for one in catalogue.indicators)
+    ]
+    return _VALUES.format(rows="\n    UNION ALL\n".join(parts), z=_Z)
 
 
 def assessable(catalogue: Catalogue, by: str, filters: Filters | None = None) -> Catalogue:
@@ -112,25 +130,32 @@ def cases_behind(
 # --- parts of a query -----------------------------------------------------------------------------------------------
 
 
-def _of_base(base: str, indicators: list[tuple[int, Indicator]], by: str, filters: Filters, period: Period) -> str:
+def _grouped(by: str) -> Grouping:
+    if by == DAY:
+        return Grouping("toString(cohort_day)", zone="{time_zone:String}")
+    return Grouping("'all'", keyed=False) if by == NONE else Grouping(f"toString({column_of(by)})")
+
+
+def _of_base(
+    base: Base, indicators: list[tuple[int, Indicator]], grouping: Grouping, filters: Filters, period: Period
+) -> str:
     """One pass over a base: a group per dimension, in it a tuple per indicator. Days differ by cohort, so a row is
     counted once for each of its cohort times."""
     cohorts = list(dict.fromkeys(one.cohort for _, one in indicators if one.cohort))
-    days = ""
-    if by == DAY:
-        listed = ", ".join(f"toDate({name}, {{time_zone:String}})" for name in cohorts)
+    days, where = "", f"{_narrowed(filters)} AND {grouping.where}" if grouping.where else _narrowed(filters)
+    if grouping.zone:
+        listed = ", ".join(f"toDate({name}, {grouping.zone})" for name in cohorts)
         days = (
             f"\n        ARRAY JOIN [{listed}] AS cohort_day, [{', '.join(map(str, range(len(cohorts))))}] AS cohort_no"
         )
+        where += " AND cohort_day IS NOT NULL"
     tuples = ",\n            ".join(
         _tuple(at, one, period, cohorts.index(one.cohort) if days else None) for at, one in indicators
     )
-    dimension = {NONE: "'all'", DAY: "toString(cohort_day)"}.get(by) or f"toString({column_of(by)})"
-    where = _narrowed(filters) + (" AND cohort_day IS NOT NULL" if days else "")
-    grouped = "" if by == NONE else "\n        GROUP BY dimension"
+    grouped = "\n        GROUP BY dimension" if grouping.keyed else ""
     return (
-        f"        SELECT {dimension} AS dimension, arrayJoin([\n            {tuples}\n        ]) AS r\n"
-        f"        FROM {_rows(BASES[base])}{days}\n        WHERE {where}{grouped}"
+        f"        SELECT {grouping.dimension} AS dimension, arrayJoin([\n            {tuples}\n        ]) AS r\n"
+        f"        FROM {_rows(base)}{days}\n        WHERE {where}{grouped}"
     )
 
 

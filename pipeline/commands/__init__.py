@@ -7,26 +7,60 @@ or arguments; 3 the run was stopped.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
-from pipeline.commands.cases import cases_command
-from pipeline.commands.check import check_command
-from pipeline.commands.demo import demo_command
-from pipeline.commands.grids import grids_command
-from pipeline.commands.imports import import_command
-from pipeline.commands.indicators import indicators_command
-from pipeline.commands.quarantine import quarantine_command
-from pipeline.commands.replay import forget_command, replay_command
-from pipeline.commands.run import run_command
-from pipeline.commands.simulate import simulate_command
-from pipeline.commands.sql import sql_command
-from pipeline.errors import ConfigFaults, StopRun
+from pipeline.errors import ConfigFaults, NeighbourAway, StopRun
 
 FAULTY, STOPPED = 2, 3
 
+COMMANDS = {
+    "demo": "demo",
+    "run": "run",
+    "simulate": "simulate",
+    "import": "imports",
+    "indicators": "indicators",
+    "check": "check",
+    "sql": "sql",
+    "cases": "cases",
+    "grids": "grids",
+    "quarantine": "quarantine",
+    "replay": "replay",
+    "forget": "replay",
+    "worker": "worker",
+    "spotter": "spotter",
+    "clock": "clock",
+    "sink": "sink",
+    "migrate": "migrate",
+    "verify": "verify",
+    "publish": "publish",
+    "consume": "consume",
+    "bridge": "bridge",
+    "topics": "topics",
+    "canary": "canary",
+}
+"""Each command with its module here, which has ``<command>_command``; a module is loaded when its command is asked for,
+so that one process never loads what another one needs."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _Commands(click.Group):
+    """Loads a command when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return command_named(cmd_name) if cmd_name in COMMANDS else None
+
+
+def command_named(name: str) -> click.Command:
+    """The command of this name. Raises ``KeyError``."""
+    found: click.Command = getattr(import_module(f"pipeline.commands.{COMMANDS[name]}"), f"{name}_command")
+    return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="wangge")
 def wangge() -> None:
     """Urban grid governance as a stream: reports in, cases to departments, verified and measured.
@@ -37,15 +71,6 @@ def wangge() -> None:
       wangge run reports.jsonl --store S your own reports
       wangge indicators --store S        figures by department
     """
-
-
-COMMANDS = (
-    demo_command, run_command, simulate_command, import_command, indicators_command, check_command, sql_command,
-    cases_command, grids_command, quarantine_command,
-    replay_command, forget_command,
-)  # fmt: skip
-for command in COMMANDS:
-    wangge.add_command(command)
 
 
 def main() -> None:
@@ -61,6 +86,6 @@ def main() -> None:
     except ConfigFaults as faults:
         click.echo(f"{len(faults.faults)} faults; nothing was started:\n{faults}", err=True)
         sys.exit(FAULTY)
-    except StopRun as stop:
+    except (NeighbourAway, StopRun) as stop:
         click.echo(f"stopped: {stop}", err=True)
         sys.exit(STOPPED)

@@ -21,6 +21,8 @@ from pipeline.settings import settings_from
 from pipeline.simulation.simulate import simulate
 
 DAY = date(2026, 3, 16)
+DIFFERENT = 1
+"""Exit code when Kafka and one process do not come to the same."""
 ASSIGNED = """
 SELECT department, count() AS assignments, uniqExact(case_id) AS cases, countIf(urgent) AS urgent,
        countIf(hop > 1) AS passed_on
@@ -33,13 +35,26 @@ FROM assignments GROUP BY department ORDER BY assignments DESC, department
 @click.option("--scale", type=click.FloatRange(0.05, 50), default=1.0, show_default=True, help="1 is one district.")
 @click.option("--days", type=click.IntRange(1, 60), default=1, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--kafka", is_flag=True, help="Play the same day through Kafka as well, and compare.")
+@click.option("--broker", envvar="WANGGE_KAFKA", help="With --kafka: the broker; without one a stack is started.")
+@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True, help="With --kafka.")
+@click.option("--partitions", type=click.IntRange(1, 64), default=8, show_default=True, help="With --kafka.")
+@click.option("--sink", is_flag=True, help="With --kafka: facts go to the ClickHouse of WANGGE_CLICKHOUSE too.")
 @JSON
-def demo_command(out: Path, scale: float, days: int, seed: int, as_json: bool) -> None:
+def demo_command(
+    out: Path, scale: float, days: int, seed: int, kafka: bool, broker: str | None, workers: int, partitions: int,
+    sink: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Simulate a day in a district, run it with departments and citizens answering, print what became of it.
 
+    With --kafka the day goes through topics and workers too: counts and figures must be the same (exit code 1 when they
+    are not).
+
     \b
-    Example:
+    Examples:
       wangge demo --out out/demo --scale 0.5
+      wangge demo --kafka --workers 3
+      WANGGE_KAFKA=kafka:9092 wangge demo --kafka --scale 0.2
     """
     for name in ("city", "store"):
         shutil.rmtree(out / name, ignore_errors=True)
@@ -52,12 +67,20 @@ def demo_command(out: Path, scale: float, days: int, seed: int, as_json: bool) -
         result = run(workspace, request, settings, progress.show)
         assigned = workspace.tables().rows(ASSIGNED)
         figures = first_table(workspace, settings.reference)
+    told = {**result, "simulated": asdict(summary), "assignments": assigned}
+    if kafka:
+        from pipeline.commands.demo_kafka import play_again
+
+        again = play_again(out, settings, broker or "", workers, partitions, result["records"], sink=sink)
+        told["kafka"] = again.compared(result["counts"], figures)
     if as_json:
-        click.echo(as_document({**result, "simulated": asdict(summary), "assignments": assigned}))
-        return
-    click.echo(run_summary(result))
-    click.echo(f"\nAssignments by department\n{table(assigned)}\n\nIndicators by department\n{figures}")
-    click.echo(_next(out))
+        click.echo(as_document(told))
+    else:
+        click.echo(run_summary(result))
+        click.echo(f"\nAssignments by department\n{table(assigned)}\n\nIndicators by department\n{figures}")
+        click.echo(again.text(result["counts"], figures) if kafka else _next(out))
+    if kafka and not told["kafka"]["same"]:
+        sys.exit(DIFFERENT)
 
 
 def _next(out: Path) -> str:

@@ -45,7 +45,7 @@ def grids_command() -> None:
     """
 
 
-class DatumName(click.ParamType[Datum]):
+class DatumName(click.ParamType):
     """A datum in any known spelling."""
 
     name = "datum"
@@ -58,7 +58,7 @@ class DatumName(click.ParamType[Datum]):
             self.fail(str(error), param, ctx)
 
 
-class Place(click.ParamType[tuple[float, float]]):
+class Place(click.ParamType):
     """A point as ``LON,LAT``."""
 
     name = "LON,LAT"

@@ -23,6 +23,27 @@ def report_id(source_system: str, source_ref: str) -> str:
     return digest(source_system, source_ref)
 
 
+PART = "\x1f"
+"""What keeps the parts of a digest apart."""
+
+
+def member(report: str, source_system: str, source_ref: str) -> str:
+    """A report as its case keeps it: its source and number there, of which its id is the digest; else the bare id."""
+    text = f"{source_system}{PART}{source_ref}"
+    return text if digest(text) == report else report
+
+
+def report_of(member: str) -> str:
+    """The report id of a member of a case."""
+    return digest(member) if PART in member else member
+
+
+def source_of(member: str) -> tuple[str, str]:
+    """Source system and number there of a member of a case; both "" when only its id is known."""
+    system, part, reference = member.partition(PART)
+    return (system, reference) if part else ("", "")
+
+
 @lru_cache(maxsize=4096)
 def day_name(day: int) -> str:
     """``20260316`` for the count of days since 1970-01-01 (proleptic Gregorian, UTC)."""

@@ -182,6 +182,7 @@ _EXERCISE: Final = re.compile(
     r"|\s*(?:drill|exercise|hydrant|lane|station|safety|code)\b"
 )
 _LOOK_BACK: Final = 24
+_NO_WORDS: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,14 @@ class WordScan:
     def found_many(self, texts: Sequence[str]) -> list[tuple[Sighting, ...]]:
         """``found`` of each text, in order."""
         return [self.found(text) for text in texts]
+
+    def words_in(self, data: bytes) -> frozenset[str]:
+        """All words that stand in bytes of UTF-8 among others, taken as they are: no folding, no denial."""
+        matches = [*self.automaton.iter(data.decode("latin-1"))] if self.lengths else []
+        if not matches:
+            return _NO_WORDS
+        met = [self.sightings[number] for _, number in matches]
+        return frozenset([sighting.word for sighting in met if sighting is not None])
 
 
 def _text(raw: str) -> str:

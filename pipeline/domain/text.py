@@ -17,10 +17,10 @@ __all__ = ["Cleaned", "blank_to_none", "clean", "fold", "likeness", "order_numbe
 # Control and format characters that carry no meaning in a report: C0 (without tab and line ends), DEL, C1, soft
 # hyphen, zero-width and bidirectional marks, byte-order mark, and lone surrogates, which no UTF-8 writer can store.
 _CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _ODD: Final = re.compile(
-    "[\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\ud800-\udfff]|  "
+    r"[\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\ud800-\udfff]|  "
 )
 """What ``clean`` would change: a superset of ``_CONTROL`` with all white space but the blank. Most texts have none."""
 _CASED: Final = re.compile("[^\x20-\x40\x5b-\x60\x7b-\x7e\u2e80-\ua63f\uac00-\ufaff]")

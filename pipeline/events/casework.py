@@ -61,6 +61,8 @@ class LinkNotice(Value, frozen=True, kw_only=True):
     reporter_key: str
     at: Millis
     recorded: int
+    source_system: str = ""
+    source_ref: str = ""
 
 
 class MergeNotice(Value, frozen=True, kw_only=True):
@@ -72,6 +74,16 @@ class MergeNotice(Value, frozen=True, kw_only=True):
     report_ids: tuple[str, ...]
     at: Millis
     recorded: int
+    members: tuple[str, ...] = ()
+    """The same reports with their sources, as :func:`pipeline.domain.ids.member` writes them."""
+
+
+class Tick(Value, frozen=True, kw_only=True):
+    """The time ``at``, told to one partition: deadlines pass and devices fall silent though no record comes."""
+
+    at: Millis
+    partition: int
+    source_system: str
 
 
 Notice = NeighbourNotice | LinkNotice | MergeNotice

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from pipeline.events.base import Millis, Value
+from pipeline.events.base import Millis
 from pipeline.events.facts import Fact
+from pipeline.runtime.pending import PendingAnswer
 from pipeline.stage import Change
 from pipeline.state import KeyedState
 from schemas.catalogue import newest
@@ -26,14 +27,6 @@ class Responder(Protocol):
 
     def answers(self, fact: Fact) -> Iterable[tuple[str, dict[str, Any]]]:
         """Schema and body of each later record; ``received_at`` tells when it comes."""
-
-
-class PendingAnswer(Value, frozen=True, kw_only=True, array_like=True):
-    """One record to come."""
-
-    due: Millis
-    schema: str
-    body: dict[str, Any]
 
 
 class AnswerBook(KeyedState):

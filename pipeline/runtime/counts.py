@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,12 +32,12 @@ class Counts:
     def add(self, settled: Iterable[Settlement]) -> None:
         """Count what was settled."""
         since = self._since
-        for channel, fate, outcome, samples, derived in settled:
+        for (channel, fate, outcome, samples, derived), times in Counter(settled).items():
             key = f"{channel}|{fate}|{outcome}|{DERIVED if derived else ''}"
-            since[key] = since.get(key, 0) + 1
+            since[key] = since.get(key, 0) + times
             if samples:
                 sampled = f"{channel}|{fate}|{outcome}|{SAMPLES}"
-                since[sampled] = since.get(sampled, 0) + samples
+                since[sampled] = since.get(sampled, 0) + samples * times
 
     def pending(self) -> Mapping[str, int]:
         """The counts since the last commit."""

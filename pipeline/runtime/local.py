@@ -24,20 +24,17 @@ from pipeline.events.base import Fate, Millis
 from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
-from pipeline.events.records import Arrival, Origin
+from pipeline.events.readings import Readings
+from pipeline.events.records import Arrival
 from pipeline.runtime.answers import Responder, expected
 from pipeline.runtime.books import Books
 from pipeline.runtime.changelog import Changelog, Commit
 from pipeline.runtime.committer import Committer, FactStore
 from pipeline.runtime.counts import Counts
 from pipeline.runtime.merge import Merged
+from pipeline.runtime.polling import horizon_of, latest_received, next_poll, ticks
 from pipeline.stage import Change, Outcome, State
-from pipeline.stages.screen_readings import Readings
 from pipeline.topology import Topology
-
-ANSWERS_TOPIC = "answers"
-TICK_MS = 10 * 60_000
-"""Stream time between two looks at silent devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +109,13 @@ class LocalRun:
 
     def _poll(self, log: Merged) -> list[Arrival]:
         """The next records in order of time, with the answers whose time has come between them."""
-        take, limit, order = log.take, self.policy.poll_records, self.commit.order
-        batch = log.take_many(limit) if self.books.answers.next_due() is None else []
-        while len(batch) < limit:
-            due, coming = self.books.answers.next_due(), log.next_time()
-            if due is not None and (coming is None or due < coming):
-                if coming is None and due > self._horizon():
-                    break
-                batch.append(self._answer(order + len(batch)))
-            elif coming is not None:
-                batch.append(take())
-            else:
-                break
-        for number, arrival in enumerate(batch):
-            arrival.order = order + number
-        self.commit.order += len(batch)
+        commit, horizon = self.commit, horizon_of(self.commit.stream_time, self.policy.answer_days)
+        batch = next_poll(log, self.books.answers, self.policy.poll_records, commit.order, horizon, self._answered)
+        commit.order += len(batch)
         return batch
 
-    def _horizon(self) -> Millis:
-        """Answers are waited for until some days after the last input."""
-        return self.commit.stream_time + self.policy.answer_days * DAY_MS
-
-    def _answer(self, order: int) -> Arrival:
-        answer, change = self.books.answers.take()
+    def _answered(self, change: Change) -> None:
         self._apply("answers", self.books.answers, (change,))
-        return Arrival(answer.schema, Origin(ANSWERS_TOPIC, 0, order), answer.due, answer.body)
 
     # --- the stages -----------------------------------------------------------------------------------------------
 
@@ -151,29 +130,28 @@ class LocalRun:
             found = self.topology.detect.steps(self.books.detect, readings)
             self._note("detect", self.books.detect, found)
             reports += found.messages
-        self._tell([*self.topology.place(reports), *actions])
+        self._tell(sorted([*self.topology.place(reports), *actions], key=_recorded))
         self._advance_time(batch)
         self._check_refusals()
         self.progress(len(batch))
 
     def _tell(self, messages: list[Any]) -> None:
-        """Give messages to their partitions in order of the log, and the notices that follow until none is left."""
-        messages.sort(key=_recorded)
-        while messages:
-            inbox: list[list[CaseworkInput]] = [[] for _ in self.books.casework]
-            for message in messages:
-                inbox[self._partition(tile_of_input(message))].append(message)
-            messages = [notice for number, queue in enumerate(inbox) for notice in self._work(number, queue)]
+        """Give messages to their partitions in their order, each with the notices that follow until none is left.
 
-    def _work(self, number: int, queue: list[CaseworkInput]) -> list[Any]:
-        """Casework of one partition, one message after the other."""
-        book, stage, name = self.books.casework[number], self.topology.casework, f"casework-{number}"
-        notices: list[Any] = []
-        for message in queue:
-            outcome = stage.step(book, message)
-            self._note(name, book, outcome)
-            notices.extend(outcome.messages)
-        return notices
+        So a neighbour tile has heard of a case before the next report is judged, as it has in a city, and what comes
+        out does not hang on how the log is cut into polls.
+        """
+        for message in messages:
+            waiting = [message]
+            while waiting:
+                waiting = [notice for one in waiting for notice in self._work(one)]
+
+    def _work(self, message: CaseworkInput) -> tuple[Any, ...]:
+        """Casework of one message in its partition."""
+        number = self._partition(tile_of_input(message))
+        outcome = self.topology.casework.step(self.books.casework[number], message)
+        self._note(f"casework-{number}", self.books.casework[number], outcome)
+        return outcome.messages
 
     def _partition(self, tile: str) -> int:
         return zlib.crc32(tile.encode()) % self.policy.partitions
@@ -201,13 +179,13 @@ class LocalRun:
 
     def _advance_time(self, batch: Sequence[Arrival]) -> None:
         """Stream time is the latest time received so far; a new day lets old entries go, a tick asks silent devices."""
-        latest = max((_received(arrival) for arrival in batch), default=0)
+        latest = latest_received(batch)
         if latest <= self.commit.stream_time:
             return
         before, self.commit.stream_time = self.commit.stream_time, latest
         if latest // DAY_MS > before // DAY_MS:
             self._new_day(latest // DAY_MS)
-        if latest // TICK_MS > before // TICK_MS:
+        if ticks(before, latest):
             self._tick(latest)
 
     def _new_day(self, day: int) -> None:
@@ -261,12 +239,6 @@ def _recorded(message: Any) -> int:
     if message.__class__ is LocatedReport:
         return int(message.report.origin.offset)
     return int(message.origin.offset)
-
-
-def _received(arrival: Arrival) -> Millis:
-    """The time of a record that may move stream time: one that lies not beyond its own log's append time."""
-    time = arrival.body.get("received_at") if arrival.body is not None and arrival.fault is None else None
-    return time if isinstance(time, int) and time <= arrival.appended_at + 300_000 else 0
 
 
 def _copied(commit: Commit) -> Commit:

@@ -20,7 +20,8 @@ from pipeline.events.facts import AlarmChanged, Fact, Samples
 from pipeline.events.intake import ScreenedReport
 from pipeline.events.records import Evidence, Origin
 from pipeline.stage import Change
-from pipeline.stages.devicebook import ALARM, Alarm, DeviceBook, Stranger, Telling
+from pipeline.stages.device_entries import Alarm, Stranger, Telling
+from pipeline.stages.devicebook import ALARM, DeviceBook
 
 SOURCE = "wangge-detect"
 SEVERITY_RAISED = "severity_raised"

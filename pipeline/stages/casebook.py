@@ -11,11 +11,10 @@ from math import cos, floor, radians
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec.structs import asdict
 
-from pipeline.domain.ids import DAY_MS, case_id, number
-from pipeline.events.base import Millis, Value
+from pipeline.domain.ids import DAY_MS, number
 from pipeline.events.casework import NeighbourNotice
+from pipeline.stages.entries import CaseEntry, Ghost, SeenReport
 from pipeline.state import KeyedState
 
 CELL_DEG = 0.001
@@ -25,126 +24,6 @@ KEEP_SEEN_DAYS = 35
 """How long a report's answer is remembered, so that a redelivery meets it."""
 KEEP_ENDED_DAYS = 31
 """How long an ended case is remembered, so that a recurrence within 30 days (counted to the ms) is recognised."""
-
-
-class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
-    """A case as casework needs it. Fields are only ever appended (entries of old versions stay readable)."""
-
-    case_id: str
-    tile: str
-    family: str
-    standard: str
-    kind: str
-    code: str
-    case_class: str
-    state: str
-    filed_at: Millis
-    begun_at: Millis
-    lon: float | None = None
-    lat: float | None = None
-    error_m: float = 0.0
-    department: str = ""
-    first_department: str = ""
-    """Who had it first, once it was handed over (the first receiver stays accountable)."""
-    hop: int = 0
-    due_at: Millis | None = None
-    ended_at: Millis | None = None
-    street: str = ""
-    grid: str = ""
-    handler: str = ""
-    signature: bytes = b""
-    address_key: str = ""
-    reporter_key: str = ""
-    component_code: str = ""
-    report_ids: tuple[str, ...] = ()
-    refused_by: tuple[str, ...] = ()
-    candidates: tuple[str, ...] = ()
-    neighbour_tiles: tuple[str, ...] = ()
-    merged_into: str = ""
-    limit_value: int = 0
-    clock: str = ""
-    acted: tuple[str, ...] = ()
-    address: str = ""
-    summary: str = ""
-    told: int = 0
-    """How many of ``report_ids`` heard the outcome."""
-    extensions: int = 0
-    left_ms: Millis | None = None
-    """What was left of the limit when the case was suspended, in its own clock."""
-    findable_days: int = 150
-    """How long after it began an open case can still be a duplicate's master: the window of its category."""
-
-    @property
-    def open(self) -> bool:
-        """Whether the case still runs."""
-        return self.ended_at is None
-
-
-class SeenLink(Value, frozen=True, kw_only=True, array_like=True):
-    """Why a report was linked."""
-
-    case_id: str
-    how: str
-    score: float
-    distance_m: float | None
-    gap_ms: int
-    similarity: float
-    rule: str
-
-
-class SeenReport(Value, frozen=True, kw_only=True, array_like=True):
-    """How a report was answered, so that its replay is answered the same; the id of a case it opened is derived."""
-
-    tile: str
-    origin: int
-    day: int
-    opened: bool = False
-    link: SeenLink | None = None
-    after: str = ""
-    """The ended case of which the opened case is a recurrence."""
-    complaint: bool = False
-    """Whether it came from the person who had reported that one."""
-
-    def case_of(self, report_id: str) -> str:
-        """The case the report is part of; "" when it opened none and joined none."""
-        if self.link is not None:
-            return self.link.case_id
-        return case_id(self.tile, self.day * DAY_MS, report_id) if self.opened else ""
-
-
-class Ghost(Value, frozen=True, kw_only=True, array_like=True):
-    """A case of a neighbour tile within the search radius of this one: its notice, kept without the field names."""
-
-    tile: str
-    case_id: str
-    report_id: str
-    family: str
-    standard: str
-    kind: str
-    code: str
-    case_class: str
-    lon: float
-    lat: float
-    error_m: float
-    filed_at: Millis
-    begun_at: Millis
-    signature: bytes
-    address_key: str
-    component_code: str
-    reporter_key: str
-    open: bool
-    at: Millis
-    recorded: int
-
-    @classmethod
-    def of(cls, notice: NeighbourNotice) -> Ghost:
-        """The ghost of a notice."""
-        return cls(**asdict(notice))
-
-    @property
-    def notice(self) -> NeighbourNotice:
-        """The notice it was made of."""
-        return NeighbourNotice(**asdict(self))
 
 
 @lru_cache(maxsize=4096)

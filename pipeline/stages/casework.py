@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.domain.geo.tiles import neighbours_within
 from pipeline.domain.ids import DAY_MS, case_id
 from pipeline.domain.reference.model import Reference
-from pipeline.events.base import Channel, Fate, Linked
+from pipeline.events.base import Channel, Fate, Linked, Logged
 from pipeline.events.casework import (
     CaseAction,
     CaseworkInput,
@@ -24,20 +24,23 @@ from pipeline.events.casework import (
 from pipeline.events.facts import Fact
 from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
-from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook, CaseEntry, SeenLink, SeenReport
-from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, Verdict, deduplicate, origin_number
-from pipeline.stages.file import DISPATCHED, Filing, file
-from pipeline.stages.notices import NOTHING, absorbed, joined, told
+from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook
+from pipeline.stages.decisions import Filing, Route, Verdict
+from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, deduplicate, origin_number
+from pipeline.stages.entries import CaseEntry, SeenLink, SeenReport
+from pipeline.stages.file import DISPATCHED, file
+from pipeline.stages.notices import absorbed, joined, told
 from pipeline.stages.reported import (
     boundary_fact,
     dispatched_fact,
     entry_of,
     filed_fact,
     linked_fact,
+    member_of,
     redispatched_fact,
     settled_fact,
 )
-from pipeline.stages.route import TRIAGE, Route, Router
+from pipeline.stages.route import TRIAGE, Router
 from pipeline.stages.track import MAX_HOPS, notice, system_move, track
 
 HANDS_OVER = ("refuse", "reassign", "dispatch", "designate")
@@ -104,7 +107,8 @@ class Casework:
         origin = origin_number(*report.origin)
         seen = book.seen(report.report_id)
         if seen is not None:
-            return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else NOTHING
+            again = Outcome(settled=(_settlement(located, Fate.LOGGED, Logged.REDELIVERED),))
+            return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else again
         verdict = _named(deduplicate(book, located, self.policy.duplicates), located)
         answer = self._answered(located, verdict, replayed=False)
         grown = _join(book, located, verdict) if verdict.case_id else ()
@@ -133,6 +137,7 @@ class Casework:
             messages = (
                 LinkNotice(
                     tile=owner, case_id=verdict.case_id, report_id=report.report_id, reporter_key=report.reporter_key,
+                    source_system=report.source_system, source_ref=report.source_ref,
                     at=report.received_at, recorded=report.origin.offset,
                 ),
             )  # fmt: skip
@@ -212,7 +217,7 @@ def _join(book: CaseBook, located: LocatedReport, verdict: Verdict) -> tuple[Cha
     case = book.case(verdict.case_id)
     if case is None or case.tile != located.place.tile:
         return ()
-    return (Change("case", case.case_id, replace(case, report_ids=(*case.report_ids, located.report.report_id))),)
+    return (Change("case", case.case_id, replace(case, members=(*case.members, member_of(located.report)))),)
 
 
 def _opened(answer: Outcome) -> str:

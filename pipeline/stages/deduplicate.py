@@ -18,10 +18,12 @@ from functools import lru_cache
 from pipeline.domain.geo.projection import distance_m
 from pipeline.domain.ids import number, report_id
 from pipeline.domain.text import likeness as text_likeness
-from pipeline.events.base import Linked, Millis, Value
+from pipeline.events.base import Linked, Millis
 from pipeline.events.casework import NeighbourNotice
 from pipeline.events.intake import LocatedReport
-from pipeline.stages.casebook import CaseBook, CaseEntry
+from pipeline.stages.casebook import CaseBook
+from pipeline.stages.decisions import Verdict
+from pipeline.stages.entries import CaseEntry
 
 HOUR_MS = 3_600_000
 USUAL = (30.0, 168 * HOUR_MS)
@@ -54,20 +56,6 @@ class DuplicatePolicy:
     def reach_of(self, family: str) -> float:
         """How far a search among a family has to go, whatever the location errors."""
         return min(self.widest.get(family, USUAL[0]) + self.error_cap_m, self.max_radius_m)
-
-
-class Verdict(Value, frozen=True, kw_only=True):
-    """What the report is: linked to ``case_id`` (``how`` says why), or new (``case_id`` "") and what it comes after."""
-
-    case_id: str = ""
-    how: str = ""
-    score: float = 0.0
-    distance_m: float | None = None
-    gap_ms: int = 0
-    similarity: float = 0.0
-    rule: str = ""
-    recurrence_of: str = ""
-    repeat_complaint_of: str = ""
 
 
 NEW = Verdict(rule="D0-new")

@@ -12,10 +12,12 @@ from pipeline.domain.limits import Probe
 from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.readings import Millis
 from pipeline.events.facts import Samples
+from pipeline.events.intake import ScreenedReport
+from pipeline.events.readings import Readings
 from pipeline.stage import Outcome
 from pipeline.stages.detect_step import ONE, DetectStep
-from pipeline.stages.devicebook import Bucket, DeviceBook, Series
-from pipeline.stages.screen_readings import Readings
+from pipeline.stages.device_entries import Bucket, Series
+from pipeline.stages.devicebook import DeviceBook
 from pipeline.stages.series import turned
 
 
@@ -89,7 +91,8 @@ class Detect:
     def tick(self, state: DeviceBook, now: Millis) -> Outcome:
         """What time alone makes known at stream time ``now``: periods that are over, devices that fell silent.
 
-        Facts carry the time at which it became due, not ``now``, so the rhythm of ticks does not show in them.
+        Facts carry the time at which it became due, not ``now``, and messages come in order of that time: neither the
+        rhythm of ticks nor the order in which devices were first heard shows in what comes out.
         """
         work = DetectStep(self.policy, state)
         for key, series in state.series.items():
@@ -97,7 +100,8 @@ class Detect:
                 work.settle(key, series, now)
         for device_id, metrics in state.metrics.items():
             work.silence(device_id, metrics, now)
-        return work.outcome()
+        outcome = work.outcome()
+        return outcome._replace(messages=tuple(sorted(outcome.messages, key=_due)))
 
 
 def _added(bucket: Bucket, probe: Probe, index: int, at: Millis, value: float) -> Bucket:
@@ -107,3 +111,8 @@ def _added(bucket: Bucket, probe: Probe, index: int, at: Millis, value: float) -
         bucket.key, bucket.start, bucket.end, bucket.slots | 1 << (at - bucket.start) // group.slot_ms,
         bucket.count + 1, bucket.total + (10.0 ** (value * 0.1) if group.leq else value), bucket.hours,
     )  # fmt: skip
+
+
+def _due(report: ScreenedReport) -> tuple[Millis, str]:
+    """When a report of a tick became due; its id tells equal ones apart."""
+    return report.received_at, report.report_id

@@ -10,11 +10,12 @@ from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.readings import NO_DATA_FAMILY, Millis, family_of
 from pipeline.events.base import Channel, Fate, Logged
 from pipeline.events.facts import Fact, Samples
+from pipeline.events.readings import Readings
 from pipeline.events.records import Origin
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.alarms import UNKNOWN_DEVICE, Alarms, Cause, Exceedance, stranger_report
-from pipeline.stages.devicebook import SERIES, STRANGER, DeviceBook, Series, Stranger, Watch
-from pipeline.stages.screen_readings import Readings
+from pipeline.stages.device_entries import Series, Stranger, Watch
+from pipeline.stages.devicebook import SERIES, STRANGER, DeviceBook
 from pipeline.stages.series import Draft
 
 LATE, LATE_PART, OUT_OF_ORDER, UNIT_MISMATCH = "late", "late_part", "out_of_order", "unit_mismatch"

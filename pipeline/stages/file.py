@@ -14,9 +14,10 @@ from itertools import groupby
 
 from pipeline.domain.readings import CivilTime
 from pipeline.domain.reference.model import FilingStandard, Reference
-from pipeline.events.base import Channel, Fate, Filed, Logged, Value
+from pipeline.events.base import Channel, Fate, Filed, Logged
 from pipeline.events.intake import LocatedReport
 from pipeline.events.records import Evidence
+from pipeline.stages.decisions import Filing
 
 DISPATCHED = "dispatched"
 """State of a case that goes straight to a department."""
@@ -29,20 +30,6 @@ COMPARE = {
     "<=": lambda value, limit: value <= limit,
     "==": lambda value, limit: value == limit,
 }
-
-
-class Filing(Value, frozen=True, kw_only=True):
-    """The decision: fate and outcome, the state a case starts in, the row applied and the handling limit it gives."""
-
-    fate: str
-    outcome: str
-    state: str = ""
-    rule: str = ""
-    reason: str = ""
-    measured: float | None = None
-    unit: str = ""
-    limit_value: int = 0
-    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,29 +13,23 @@ import msgspec
 from pipeline.domain.ids import DAY_MS, report_id
 from pipeline.domain.privacy import redact
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.events.base import Channel, Fate, Logged, Millis, Value
+from pipeline.events.base import Channel, Fate, Logged, Millis
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import Fact, RecordQuarantined
 from pipeline.events.intake import ScreenedReport
+from pipeline.events.readings import Readings
 from pipeline.events.records import ACTION_SCHEMA, READINGS_SCHEMA, REPORT_SCHEMAS, Arrival
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.deduplicate import origin_number
+from pipeline.stages.entries import Answered
 from pipeline.stages.screen import ScreenPolicy, content_hash, screened, sketch_all
-from pipeline.stages.screen_readings import Readings, screen_readings
+from pipeline.stages.screen_readings import screen_readings
 from pipeline.stages.work import CHANNELS, screen_action, work_fact
 from pipeline.state import KeyedState
 
 KEEP_DAYS = 35
 RAW_LIMIT = 65_536
 """Bytes of a refused record that quarantine keeps."""
-
-
-class Answered(Value, frozen=True, kw_only=True, array_like=True):
-    """A number of a source system that was answered, and what it said then."""
-
-    content: int
-    origin: int
-    day: int
 
 
 class IntakeBook(KeyedState):

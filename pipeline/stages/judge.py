@@ -13,7 +13,7 @@ from pipeline.domain.limits import Group, Limit, Probe
 from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.readings import Millis
 from pipeline.stages.alarms import Alarms, Cause, Exceedance
-from pipeline.stages.devicebook import Watch
+from pipeline.stages.device_entries import Watch
 
 UNTOUCHED = Watch(limit_id="")
 GAP_STEPS = 3

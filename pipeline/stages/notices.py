@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pipeline.domain.ids import tile_of_case
+from pipeline.domain.ids import member, report_of, tile_of_case
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.facts import CaseMerged, CaseMoved, Fact
 from pipeline.stage import Change, Outcome
-from pipeline.stages.casebook import CaseBook, CaseEntry, Ghost
+from pipeline.stages.casebook import CaseBook
 from pipeline.stages.deduplicate import DuplicatePolicy, same_problem
+from pipeline.stages.entries import CaseEntry, Ghost
 from pipeline.stages.track import farewell, feedback
 
 NOTHING = Outcome()
@@ -34,7 +35,7 @@ def told(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> Ou
     after = replace(case, state="merged", merged_into=notice.case_id, ended_at=notice.at)
     merge = MergeNotice(
         tile=tile_of_case(notice.case_id), case_id=case.case_id, into=notice.case_id, report_ids=case.report_ids,
-        at=notice.at, recorded=notice.recorded,
+        members=case.members, at=notice.at, recorded=notice.recorded,
     )  # fmt: skip
     gone = farewell(after, notice.at, notice.recorded)
     facts = _merge_facts(case, notice, distance, gap)
@@ -47,7 +48,7 @@ def joined(book: CaseBook, notice: LinkNotice) -> Outcome:
     if case is not None and case.merged_into:
         into = case.merged_into
         return Outcome(messages=(replace(notice, tile=tile_of_case(into), case_id=into),))
-    return NOTHING if case is None else _gained(case, (notice.report_id,), notice)
+    return NOTHING if case is None else _gained(case, (_member(notice),), notice)
 
 
 def absorbed(book: CaseBook, notice: MergeNotice) -> Outcome:
@@ -56,19 +57,24 @@ def absorbed(book: CaseBook, notice: MergeNotice) -> Outcome:
     if case is not None and case.merged_into:
         into = case.merged_into
         return Outcome(messages=(replace(notice, tile=tile_of_case(into), into=into),))
-    return NOTHING if case is None else _gained(case, notice.report_ids, notice)
+    return NOTHING if case is None else _gained(case, notice.members or notice.report_ids, notice)
 
 
-def _gained(case: CaseEntry, report_ids: tuple[str, ...], cause: LinkNotice | MergeNotice) -> Outcome:
+def _member(notice: LinkNotice) -> str:
+    return member(notice.report_id, notice.source_system, notice.source_ref)
+
+
+def _gained(case: CaseEntry, members: tuple[str, ...], cause: LinkNotice | MergeNotice) -> Outcome:
     """The case with reports that are new to it; if it has ended, their reporters hear how."""
-    new = tuple(report for report in dict.fromkeys(report_ids) if report not in case.report_ids)
+    known = set(case.report_ids)
+    new = tuple(one for one in dict.fromkeys(members) if report_of(one) not in known)
     if not new:
         return NOTHING
-    after = replace(case, report_ids=(*case.report_ids, *new))
+    after = replace(case, members=(*case.members, *new))
     if case.open:
         return Outcome(changes=(Change("case", case.case_id, after),))
     facts = feedback(after, "late", cause.at, cause.recorded)
-    return Outcome(tuple(facts), changes=(Change("case", case.case_id, replace(after, told=len(after.report_ids))),))
+    return Outcome(tuple(facts), changes=(Change("case", case.case_id, replace(after, told=len(after.members))),))
 
 
 def _same_as(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> tuple[CaseEntry, float, int] | None:

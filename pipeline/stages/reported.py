@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from pipeline.domain.ids import member
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import BoundaryFlagged, CaseDispatched, CaseFiled, ReportLinked, ReportSettled
-from pipeline.events.intake import LocatedReport
+from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.records import Evidence
-from pipeline.stages.casebook import CaseEntry
-from pipeline.stages.deduplicate import Verdict
-from pipeline.stages.file import DISPATCHED, Filing
-from pipeline.stages.route import Route
+from pipeline.stages.decisions import Filing, Route, Verdict
+from pipeline.stages.entries import CaseEntry
+from pipeline.stages.file import DISPATCHED
 
 SUMMARY_LENGTH = 20
 """Characters of the redacted text that go with an assignment when it is passed on."""
-MAX_CANDIDATES = 2
-"""Other units kept with a case for when it is refused: the third dispatch is a designation anyway."""
+MAX_CANDIDATES = 1
+"""Other units kept with a case for when it is refused; the third dispatch is a designation, so one is enough."""
 
 
 def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, rule: str, case: str) -> ReportSettled:
@@ -119,6 +119,16 @@ def _others(route: Route) -> tuple[str, ...]:
     return tuple([unit for unit in route.candidates if unit != route.department][:MAX_CANDIDATES])
 
 
+def _short(metres: float) -> float:
+    """Equal, but a whole number takes one or two bytes of state instead of nine."""
+    return int(metres) if metres.is_integer() else metres
+
+
+def member_of(report: ScreenedReport) -> str:
+    """The report as a case keeps it."""
+    return member(report.report_id, report.source_system, report.source_ref)
+
+
 def entry_of(
     located: LocatedReport, case: str, filing: Filing, route: Route, window_days: int, tiles: tuple[str, ...]
 ) -> CaseEntry:
@@ -127,10 +137,10 @@ def entry_of(
     return CaseEntry(
         case_id=case, tile=place.tile, family=about.family, standard=about.standard, kind=about.kind, code=about.code,
         case_class=about.case_class, state=filing.state, filed_at=report.received_at, begun_at=report.begun_at,
-        lon=report.lon, lat=report.lat, error_m=report.error_m or 0.0, department=route.department,
+        lon=report.lon, lat=report.lat, error_m=_short(report.error_m or 0.0), department=route.department,
         hop=1, due_at=route.due_at, street=place.street, grid=place.grid,
         signature=report.signature, address_key=report.address_key, reporter_key=report.reporter_key,
-        component_code=place.component_code or report.component_code, report_ids=(report.report_id,),
+        component_code=place.component_code or report.component_code, members=(member_of(report),),
         candidates=_others(route), neighbour_tiles=tiles, limit_value=route.limit_value,
         findable_days=window_days, clock=route.clock, address=report.address[:SUMMARY_LENGTH],
         summary=(report.title or report.text)[:SUMMARY_LENGTH],

@@ -14,30 +14,14 @@ from typing import NamedTuple
 
 from pipeline.domain.ids import DAY_MS
 from pipeline.domain.reference.model import Category, ClockKind, Department, Duty, Reference
-from pipeline.events.base import Millis, Value
+from pipeline.events.base import Millis
 from pipeline.events.intake import LocatedReport
+from pipeline.stages.decisions import Route
 
 STREET = "street-office"
 """The duty list's name for "the street office of the place"."""
 TRIAGE = "manual-triage"
 """Where people decide what no rule can."""
-
-
-class Route(Value, frozen=True, kw_only=True):
-    """The decision, its reason and the candidates that were considered, best first."""
-
-    department: str
-    assistants: tuple[str, ...] = ()
-    person: str = ""
-    team: str = ""
-    duty: str = ""
-    reason: str = ""
-    candidates: tuple[str, ...] = ()
-    legal_basis: str = ""
-    law_overlap: bool = False
-    due_at: Millis | None = None
-    limit_value: int = 0
-    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Any
 
 from pipeline.domain.readings import DIGITS, base_unit
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.events.base import Millis, Value
+from pipeline.events.base import Millis
+from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Body, Origin
 
 EARLIEST: Millis = 946_684_800_000
@@ -28,21 +29,6 @@ CLOCK = "set the sender's clock: nothing is older than 2000 or more than 5 minut
 _UNITS: dict[str, tuple[str, float, tuple[str, ...]]] = {"": ("", 1.0, ("no_unit",))}
 """Memo of units as written → base unit, factor, flags. Bounded: at most ``_MAX_UNITS`` spellings are remembered."""
 _MAX_UNITS = 4096
-
-
-class Readings(Value, frozen=True, kw_only=True):
-    """Samples of one device and metric in ascending order of time, no instant twice, in the base unit of their kind."""
-
-    ref: str
-    """Message id at the source, or device, metric and first time: the same again is a redelivery."""
-    device_id: str
-    metric: str
-    unit: str
-    times: tuple[Millis, ...]
-    values: tuple[float, ...]
-    received_at: Millis
-    origin: Origin
-    flags: tuple[str, ...] = ()
 
 
 def screen_readings(body: Body, arrival: Arrival, tolerance: Millis = TOLERANCE) -> Readings:
@@ -79,7 +65,7 @@ def screen_readings(body: Body, arrival: Arrival, tolerance: Millis = TOLERANCE)
         times=times,
         values=column,
         received_at=received,
-        origin=arrival.origin,
+        origin=Origin(arrival.origin.topic, arrival.origin.partition, arrival.order),
         flags=flags,
     )
 
@@ -132,7 +118,7 @@ def _name(body: Body, field: str) -> str:
 
 
 def _time(body: Body, field: str) -> Millis:
-    value = body.get(field)
+    value: Any = body.get(field)
     if type(value) is int:
         if value < EARLIEST:
             raise InvalidRecord(Reason.ANCIENT_TIME, field, value, CLOCK)
@@ -144,7 +130,7 @@ def _time(body: Body, field: str) -> Millis:
 
 
 def _array(body: Body, field: str) -> Sequence[Any]:
-    value = body.get(field)
+    value: Any = body.get(field)
     if value is None:
         raise InvalidRecord(Reason.MISSING_FIELD, field, value, "send one entry for each sample")
     if type(value) is not list and type(value) is not tuple:

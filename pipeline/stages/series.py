@@ -17,7 +17,7 @@ from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.readings import DAY_MS, MIN_RUNS, Millis, energy, largest_8h, leq, mean
 from pipeline.events.records import Origin
 from pipeline.stages.alarms import Alarms, Cause
-from pipeline.stages.devicebook import Bucket, Series, Watch
+from pipeline.stages.device_entries import Bucket, Series, Watch
 from pipeline.stages.judge import UNTOUCHED, Judge
 
 
@@ -26,17 +26,19 @@ class Draft(Judge):
 
     __slots__ = ("buckets", "closes", "last", "opens")
 
-    def __init__(self, policy: DetectPolicy, probe: Probe, alarms: Alarms, cause: Cause, at: Millis) -> None:
+    def __init__(self, policy: DetectPolicy, probe: Probe, alarms: Alarms, cause: Cause, at: Millis | None) -> None:
         super().__init__(policy, probe, alarms, cause)
         self.last: Millis = -1
+        self.opens: Millis = 0
+        self.closes: Millis = 0
         self.buckets: list[Bucket] = []
-        self._open(at)
+        if at is not None:
+            self._open(at)
 
     @classmethod
     def of(cls, series: Series, policy: DetectPolicy, probe: Probe, alarms: Alarms, cause: Cause) -> Draft:
         """The draft of an entry. When limits have changed since, averages that go on under them are kept."""
-        draft = cls.__new__(cls)
-        Judge.__init__(draft, policy, probe, alarms, cause)
+        draft = cls(policy, probe, alarms, cause, None)
         draft.last, draft.opens, draft.closes = series.last, series.opens, series.closes
         draft.buckets = list(series.buckets)
         if series.watches:

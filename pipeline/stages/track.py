@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from pipeline.domain.ids import report_of
 from pipeline.domain.reference.model import ClockKind, Reference, Transition
 from pipeline.events.base import Fate, Logged, Millis
 from pipeline.events.casework import CaseAction, NeighbourNotice
 from pipeline.events.facts import ActionRefused, CaseMoved, Fact, FeedbackSent
 from pipeline.stage import Change, Outcome, Settlement
-from pipeline.stages.casebook import CaseBook, CaseEntry
+from pipeline.stages.casebook import CaseBook
+from pipeline.stages.entries import CaseEntry
 
 CHANNEL = "action"
 MAX_HOPS = 3
@@ -74,6 +76,7 @@ def _moved(case: CaseEntry, action: CaseAction, move: Transition, reference: Ref
     after = replace(
         case, state=move.to_state,
         handler=action.actor_person if action.action == "handle" else case.handler,
+        told=0 if action.action == "reopen" else case.told,
         refused_by=(*case.refused_by, case.department) if action.action == "refuse" else case.refused_by,
         acted=(*case.acted, action.action_id)[-KEEP_ACTIONS:],
     )  # fmt: skip
@@ -105,7 +108,7 @@ def _told_and_ended(case: CaseEntry, action: CaseAction, facts: list[Fact], refe
     after = case
     if ended or case.state == BEFORE_CLOSING:
         facts += feedback(case, action.action_id, action.at, action.origin.offset)
-        after = replace(case, told=len(case.report_ids), ended_at=action.at if ended else None)
+        after = replace(case, told=len(case.members), ended_at=action.at if ended else None)
     notices = farewell(after, action.at, action.origin.offset) if ended else ()
     settled = (Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION),)
     return Outcome(tuple(facts), notices, (Change("case", case.case_id, after),), settled)
@@ -145,7 +148,7 @@ def feedback(case: CaseEntry, cause: str, at: Millis, recorded: int) -> list[Fac
             department=case.department,
             message=case.state,
         )
-        for report in case.report_ids[case.told :]
+        for report in map(report_of, case.members[case.told :])
     ]
 
 
@@ -157,9 +160,9 @@ def farewell(case: CaseEntry, at: Millis, recorded: int) -> tuple[NeighbourNotic
 def notice(case: CaseEntry, tile: str, at: Millis, recorded: int) -> NeighbourNotice:
     """What a neighbour tile keeps of a case as its ghost."""
     return NeighbourNotice(
-        tile=tile, case_id=case.case_id, report_id=case.report_ids[0], family=case.family, standard=case.standard,
-        kind=case.kind, code=case.code, case_class=case.case_class, lon=case.lon or 0.0, lat=case.lat or 0.0,
-        error_m=case.error_m, filed_at=case.filed_at, begun_at=case.begun_at, signature=case.signature,
-        address_key=case.address_key, component_code=case.component_code, reporter_key=case.reporter_key,
-        open=case.open, at=at, recorded=recorded,
+        tile=tile, case_id=case.case_id, report_id=report_of(case.members[0]), family=case.family,
+        standard=case.standard, kind=case.kind, code=case.code, case_class=case.case_class, lon=case.lon or 0.0,
+        lat=case.lat or 0.0, error_m=float(case.error_m), filed_at=case.filed_at, begun_at=case.begun_at,
+        signature=case.signature, address_key=case.address_key, component_code=case.component_code,
+        reporter_key=case.reporter_key, open=case.open, at=at, recorded=recorded,
     )  # fmt: skip

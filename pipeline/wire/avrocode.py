@@ -15,6 +15,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
+from pipeline.wire.ready import Codec, ready_made
+
 Reader = Callable[[bytes, int], tuple[Any, int]]
 """Decodes one value at a position: the value and the position after it."""
 
@@ -190,6 +192,9 @@ def compile_writer(schema: Any, attributes: bool = False) -> Writer:
 
 
 def _function(head: str, lines: list[str], names: dict[str, Any]) -> Any:
+    ready = ready_made(Codec(head, lines, names))
+    if ready is not None:
+        return ready
     space: dict[str, Any] = dict(names)
     exec("\n".join([head, *lines]), space)
     return space[head[4:].partition("(")[0]]

@@ -24,10 +24,11 @@ from fastavro.schema import SchemaParseException
 
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Value
-from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice
+from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice, Tick
 from pipeline.events.facts import FACTS, Samples
 from pipeline.events.intake import BorderCandidate, Candidate, Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Body, Evidence, Origin
+from pipeline.events.status import CaseStatus
 from pipeline.wire.avrocode import Reader, Writer, compile_reader, compile_writer, refuse
 from pipeline.wire.container import ContainerReader, ContainerWriter, unpack
 from schemas.catalogue import Schema, catalogue, newest, without_logical_types
@@ -44,6 +45,8 @@ STRUCTS: dict[str, type[Value]] = {cls.__name__: cls for cls in FACTS} | {
     "NeighbourNotice": NeighbourNotice,
     "LinkNotice": LinkNotice,
     "MergeNotice": MergeNotice,
+    "Tick": Tick,
+    "CaseStatus": CaseStatus,
 }
 """Schema name to its struct. ``CaseAction`` is the record as sent, ``CaseActionTaken`` the action as keyed by tile."""
 

@@ -97,7 +97,8 @@ def test_refused_with_reason_field_and_remedy(store: Store, what: str) -> None:
 
 
 def test_every_kind_of_refusal_is_in_the_file() -> None:
-    assert {reason for _, reason in REFUSED.values()} == set(map(str, Reason))
+    by_a_sink = {str(Reason.SINK_REJECTED)}  # what the tables refuse was taken before
+    assert {reason for _, reason in REFUSED.values()} == set(map(str, Reason)) - by_a_sink
 
 
 @pytest.mark.parametrize("ref", FLAGGED)

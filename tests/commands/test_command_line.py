@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline.commands import COMMANDS
+from pipeline.commands import COMMANDS, command_named
 from pipeline.runtime.counts import reconciles
 from pipeline.runtime.workspace import Workspace
 from tests.commands.conftest import Wangge
@@ -16,7 +16,7 @@ from tests.commands.orders import an_order, written
 
 def leaves() -> list[tuple[tuple[str, ...], click.Command]]:
     found: list[tuple[tuple[str, ...], click.Command]] = []
-    for command in COMMANDS:
+    for command in map(command_named, COMMANDS):
         if isinstance(command, click.Group):
             found += [((str(command.name), name), one) for name, one in command.commands.items()]
         else:
@@ -49,7 +49,7 @@ def test_a_group_shows_examples_too(wangge: Wangge, name: str) -> None:
 
 def test_all_commands_of_the_product_are_there() -> None:
     wanted = {"run", "simulate", "import", "check", "sql", "cases", "quarantine", "indicators", "replay", "forget"}
-    assert wanted <= {str(command.name) for command in COMMANDS}
+    assert wanted <= set(COMMANDS)
     assert {name for names, _ in leaves() if names[0] == "quarantine" for name in names[1:]} == {
         "list", "show", "mend", "replay"
     }  # fmt: skip

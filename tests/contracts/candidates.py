@@ -13,6 +13,7 @@ from pipeline.domain.probes import DetectPolicy
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.intake import Classification, LocatedReport, Place, ScreenedReport
+from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Origin
 from pipeline.stage import Outcome, State
 from pipeline.stages.casebook import CaseBook
@@ -20,7 +21,6 @@ from pipeline.stages.casework import Casework, policy_of
 from pipeline.stages.detect import Detect
 from pipeline.stages.devicebook import DeviceBook
 from pipeline.stages.intake import Intake, IntakeBook
-from pipeline.stages.screen_readings import Readings
 from tests.builders import PATH, a_body, an_action, arrival_of, case_of, located, measured
 from tests.small_city import (
     BINS,

@@ -19,7 +19,7 @@ from pipeline.events.facts import (
     ReportLinked,
     ReportSettled,
 )
-from pipeline.stages.casebook import CaseEntry
+from pipeline.stages.entries import CaseEntry
 from tests.builders import an_action, case_of, located, measured
 from tests.small_city import BINS, COLLAPSE, EAST, NOISE, ROAD, WASTE, WEST
 from tests.town import Town

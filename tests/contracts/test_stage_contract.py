@@ -17,8 +17,8 @@ from pipeline.domain.ids import tile_of_case
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.facts import FACTS, CaseFiled, Fact, Samples
 from pipeline.events.intake import LocatedReport
+from pipeline.events.readings import Readings
 from pipeline.stage import Outcome
-from pipeline.stages.screen_readings import Readings
 from pipeline.topology import Topology
 from pipeline.wire.serde import STRUCTS, decode_struct, encode_struct
 from tests.builders import a_report, about

@@ -11,8 +11,8 @@ import pytest
 from pipeline.events.casework import CaseAction, LinkNotice, NeighbourNotice
 from pipeline.events.facts import AlarmChanged, CaseFiled
 from pipeline.events.intake import LocatedReport
+from pipeline.events.readings import Readings
 from pipeline.stage import Outcome
-from pipeline.stages.screen_readings import Readings
 from tests.contracts.candidates import (
     CANDIDATES,
     EVERY,

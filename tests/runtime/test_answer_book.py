@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.events.facts import Fact, PatrolLogged
-from pipeline.runtime.answers import AnswerBook, PendingAnswer, expected
+from pipeline.runtime.answers import AnswerBook, expected
+from pipeline.runtime.pending import PendingAnswer
 from pipeline.stage import Change
 from schemas.catalogue import newest
 

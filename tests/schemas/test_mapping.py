@@ -162,6 +162,19 @@ SAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "evidence": [{"measure": "score", "value": 0.9, "unit": ""}],
         },
     ),
+    "mqtt-sensors": (
+        {"value": 61.5, "unit": "dB(A)", "mqtt": {"levels": ["sensors", "n-1", "noise_laeq"], "received_at": AT}},
+        {
+            "source_system": "mqtt",
+            "device_id": "n-1",
+            "metric": "noise_laeq",
+            "unit": "dB(A)",
+            "received_at": AT,
+            "started_at": AT,
+            "offsets_ms": [0],
+            "values": [61.5],
+        },
+    ),
 }
 
 

@@ -101,9 +101,9 @@ def test_bytes_of_refused_records_have_no_column(store: ChdbStore) -> None:
 def test_the_tables_are_there_again_when_the_folder_is_opened_again(store: ChdbStore) -> None:
     """Opening runs all statements again, so each must stand being run twice."""
     for path in DDL:
-        statements = re.findall(r"(?m)^CREATE [^\n(]*", path.read_text(encoding="utf-8"))
+        statements = re.findall(r"(?m)^(?:CREATE|ALTER) [^(;]*", path.read_text(encoding="utf-8"))
         assert statements
-        assert all("IF NOT EXISTS" in text or "OR REPLACE" in text for text in statements), path.name
+        assert all(re.search("IF NOT EXISTS|OR REPLACE|MODIFY SETTING", text) for text in statements), path.name
 
 
 def test_a_store_holds_what_was_written_before_it_was_closed(tmp_path: Path, store: ChdbStore) -> None:
@@ -116,3 +116,19 @@ def test_a_store_holds_what_was_written_before_it_was_closed(tmp_path: Path, sto
         assert again.rows("SELECT fact_id FROM patrols") == [{"fact_id": "p"}]
     finally:
         again.close()
+
+
+def test_whole_numbers_among_floats_are_stored_like_floats_and_no_file_of_rows_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "it's a store"
+    opened = ChdbStore(folder, DDL)
+    try:
+        opened.write(
+            {ReportSettled: [a_fact(ReportSettled, "whole", lon=121, lat=None), a_fact(ReportSettled, "exact")]}
+        )
+        assert opened.rows("SELECT fact_id, lon, lat FROM reports WHERE fact_id = 'whole'") == [
+            {"fact_id": "whole", "lon": 121.0, "lat": None}
+        ]
+        assert opened.rows("SELECT count() AS n FROM reports") == [{"n": 2}]
+    finally:
+        opened.close()
+    assert not list(folder.glob("rows*"))

@@ -10,11 +10,11 @@ from pipeline.domain.reference.model import City, Reference, Tables
 from pipeline.domain.reference.rows import AlarmType, Confidence, Device, ManagedKind, SensorLimit
 from pipeline.events.facts import AlarmChanged, Samples
 from pipeline.events.intake import ScreenedReport
+from pipeline.events.readings import Readings
 from pipeline.events.records import Origin
 from pipeline.stage import Outcome
 from pipeline.stages.detect import Detect
 from pipeline.stages.devicebook import DeviceBook
-from pipeline.stages.screen_readings import Readings
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MIDNIGHT = 1_780_243_200_000

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.events.facts import ReportLinked
-from pipeline.stages.deduplicate import DuplicatePolicy, Verdict, deduplicate
+from pipeline.stages.decisions import Verdict
+from pipeline.stages.deduplicate import DuplicatePolicy, deduplicate
 from tests.builders import PATH, an_action, case_of, located
 from tests.small_city import BINS, COLLAPSE, COMPONENT, COVER, MINUTE, MONDAY, STALLS, STREET_W, WASTE
 from tests.town import Town

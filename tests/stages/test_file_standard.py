@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.events.records import Evidence
-from pipeline.stages.file import Filing, file
+from pipeline.stages.decisions import Filing
+from pipeline.stages.file import file
 from tests.builders import located, measured
 from tests.small_city import BINS, COLLAPSE, COVER, HOUR, MONDAY, NOISE, OLD, ROAD, STALLS, STREET_W, WASTE, city
 

@@ -11,10 +11,10 @@ from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import RecordQuarantined, SurveyAnswered
 from pipeline.events.intake import ScreenedReport
+from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Origin
 from pipeline.stage import Outcome
 from pipeline.stages.intake import KEEP_DAYS, RAW_LIMIT, Intake, IntakeBook
-from pipeline.stages.screen_readings import Readings
 from tests.builders import a_body, an_arrival, arrival_of, case_of, located
 from tests.small_city import DAY, HOUR, MINUTE, MONDAY, screening
 from tests.town import kinds

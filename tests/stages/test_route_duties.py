@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.reference.model import Duty, ManagedKind, Reference
-from pipeline.stages.route import Route, Router
+from pipeline.stages.decisions import Route
+from pipeline.stages.route import Router
 from tests.builders import located
 from tests.small_city import (
     COLLAPSE,

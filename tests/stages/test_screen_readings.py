@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InvalidRecord, Reason
+from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Origin
-from pipeline.stages.screen_readings import EARLIEST, MAX_SAMPLES, TOLERANCE, Readings, screen_readings
+from pipeline.stages.screen_readings import EARLIEST, MAX_SAMPLES, TOLERANCE, screen_readings
 
 NOW = 1_780_243_200_000
 
@@ -20,7 +21,7 @@ def screened(*, appended_at: int = NOW, without: str = "", **fields: Any) -> Rea
     }  # fmt: skip
     body |= fields
     body.pop(without, None)
-    return screen_readings(body, Arrival("SensorReadings", Origin("readings", 0, 7), appended_at, body))
+    return screen_readings(body, Arrival("SensorReadings", Origin("readings", 0, 7), appended_at, body, order=7))
 
 
 def test_one_sample() -> None:

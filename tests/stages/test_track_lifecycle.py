@@ -135,7 +135,7 @@ def test_a_refused_case_goes_to_the_next_candidate_in_the_same_step_and_the_thir
     first = located("1", 0, COVER)
     town.send(first)
     case = case_of(first)
-    assert (town.case(case).department, town.case(case).candidates) == ("street-310199001", ("water", "grid-centre"))
+    assert (town.case(case).department, town.case(case).candidates) == ("street-310199001", ("water",))
     town.act(case, "refuse", actor_unit="street-310199001")
     assert (town.case(case).department, town.case(case).hop, town.case(case).state) == ("water", 2, "dispatched")
     town.act(case, "refuse", actor_unit="water")

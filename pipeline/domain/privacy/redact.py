@@ -5,9 +5,7 @@ and what is known to be missed. The order of the passes matters: an e-mail may h
 """
 
 import re
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from pipeline.domain.privacy.address import doors_to
 from pipeline.domain.privacy.kinds import PLACEHOLDERS
@@ -25,7 +23,7 @@ from pipeline.domain.privacy.numbers import RUN, Numbers
 __all__ = ["Redacted", "redact"]
 
 
-class Redacted(msgspec.Struct, frozen=True, gc=False):
+class Redacted(NamedTuple):
     """A text without the personal data that was found, and the kinds found, one entry each, pass by pass."""
 
     text: str

@@ -1,0 +1,83 @@
+"""Task b: all stages of text reports, for whoever brings records: the very steps that Wangge's own worker runs.
+
+Reports come in, are screened, classified and located, and go out keyed by tile; what comes back by tile goes through
+casework. Facts, assignments, notices and the entries of the state's changelog are given back encoded. Spared are what
+only the whole-poll worker needs and what would weigh on whoever feeds records one by one: positions and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from connectors.librdkafka.transactions import Written
+from pipeline.events.facts import Fact
+from pipeline.runtime.city import load_city, topology_of
+from pipeline.runtime.kafka.engine import Engine, _Work
+from pipeline.runtime.kafka.lanes import LANES, Lane
+from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.settings import settings_from
+from pipeline.topology import Topology
+
+LANE_NAMES = ("intake", "casework")
+Row = tuple[str, int, int, int, bytes]
+"""Topic without prefix, partition, offset, timestamp, value."""
+
+
+class _Record(NamedTuple):
+    offset: int
+    timestamp: int
+    value: bytes
+    key: bytes = b""
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class _State(LaneState):
+    """State of a lane whose position somebody else keeps."""
+
+    def read_to(self, topic: str, offset: int) -> None:
+        """The framework holds the positions."""
+
+    def at(self, time: int) -> bool:
+        """Stream time is kept, and not written."""
+        before, self.time = self.time, max(self.time, time)
+        return time // 86_400_000 > before // 86_400_000 > 0
+
+
+class _Stages(Engine):
+    """The worker's engine without the counts of a poll."""
+
+    def _counted(self, work: _Work) -> list[Fact]:
+        return []
+
+
+def topology_at(city: Path) -> Topology:
+    """The stages of a prepared city."""
+    settings = settings_from()
+    return topology_of(load_city(settings.reference, city), settings)
+
+
+def lanes() -> tuple[Lane, ...]:
+    """The lanes that text reports go through."""
+    return tuple(LANES[name] for name in LANE_NAMES)
+
+
+class AllStages:
+    """All stages with their states in this process; ``topics`` are those to read."""
+
+    def __init__(self, city: Path) -> None:
+        self._engine = _Stages(topology_at(city), lanes())
+        self.topics = tuple(topic for lane in lanes() for topic in lane.topics)
+
+    def feed(self, rows: Iterable[Row]) -> Sequence[Written]:
+        """What these records bring about. Records of one partition must come in order, one or many at a time."""
+        poll: dict[tuple[str, int], list[Any]] = {}
+        for topic, partition, offset, timestamp, value in rows:
+            poll.setdefault((topic, partition), []).append(_Record(offset, timestamp, value))
+        states = self._engine.states
+        for topic, partition in poll:
+            lane = self._engine.lane_of[topic]
+            if (lane.name, partition) not in states:
+                states[lane.name, partition] = _State(lane)
+        return self._engine.feed(poll).written

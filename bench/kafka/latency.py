@@ -1,0 +1,281 @@
+"""Latency of the whole pipeline under a steady stream, and of emergencies while a backlog waits.
+
+The processes are those an operator starts: a worker for each lane, the spotter, the sink before a current ClickHouse.
+All clocks are this machine's; a report counts as seen when a reader of committed records has it in hand.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from clickhouse_driver import Client
+
+from bench.kafka.actors import Actors
+from bench.kafka.allstages import topology_at
+from bench.kafka.clocks import Ear, Rows, numbered, publish, spread, until
+from bench.kafka.compare import Say
+from bench.kafka.inputs import FOREVER, Sent, fill
+from bench.kafka.layout import Layout, staging
+from bench.kafka.processes import Processes
+from bench.kafka.sizes import Sizes
+from bench.kafka.topics import Cluster
+from connectors.kafka.contract import key_of, topic_of
+from connectors.sources.files import discover
+from pipeline.domain.ids import report_id
+from pipeline.stages.intake import IntakeBook
+from pipeline.stages.route import TRIAGE
+from pipeline.wire.serde import decode, encode
+from tests.support.servers import FrontServer
+
+WORKERS = {"urgent": "urgent", "intake": "intake", "casework": "casework"}
+"""A worker for each lane that reports go through."""
+WARM_S, WARM_LIMIT_S = 3, 180.0
+"""The first seconds of a stream are not counted: connections are made, states read, codecs compiled."""
+QUIET_S = 3.0
+"""No assignment for so long: what was sent has come through."""
+ROWS_A_SECOND = 50
+TOLD_OF = ("check_pass", "feedback")
+"""What a status says after the check that is timed."""
+ONE_IN = 20
+"""Of so many assignments one is handled and checked at once."""
+URGENT_A_SECOND, URGENT_S = 10, 20
+WORDS_ONLY = 50
+DANGER = "有人受伤，有生命危险"
+"""Words of the emergency list, for reports whose source does not say that they are urgent."""
+SETTLE_S = 30.0
+Bodies = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass
+class Stage:
+    """Where a latency run takes place."""
+
+    cluster: Cluster
+    prefix: str
+    layout: Layout
+    city: Path
+    bodies: Bodies
+    processes: Processes
+    clickhouse: tuple[str, int]
+
+    def ends(self, start: str) -> dict[tuple[str, int], int]:
+        """Where topics whose names begin so end now."""
+        names = [name for name in self.layout.partitions if name.startswith(start)]
+        return self.cluster.ends(self.layout.under(self.prefix, names))
+
+    def work(self, *, sink: bool) -> None:
+        """Start everyone and wait until all are ready."""
+        for name, lane in WORKERS.items():
+            self.processes.start(f"worker-{name}", "worker", "--stages", lane, "--city", str(self.city))
+        self.processes.start("spotter", "spotter")
+        if sink:
+            self.processes.start("sink", "sink")
+        self.processes.wait_ready()
+
+
+@contextmanager
+def stage(cluster: Cluster, sizes: Sizes, folder: Path) -> Iterator[Stage]:
+    """Topics, a ClickHouse and the tables in it; all of it ends with the block."""
+    bodies = passing(folder)
+    systems = tuple(sorted({body["source_system"] for _, body in bodies}))
+    layout, prefix = staging(sizes.partitions, folder / "city", systems, actions=True), f"bench{os.getpid()}-latency-"
+    with tempfile.TemporaryDirectory(prefix="wangge-bench-") as place:
+        front = FrontServer(Path(place) / "clickhouse", leash=os.getpid())
+        cluster.make(layout.under(prefix, tuple(layout.partitions)), [prefix + name for name in layout.compacted])
+        front.start()
+        host, _, port = front.address.partition(":")
+        environment = {
+            "WANGGE_KAFKA": cluster.bootstrap,
+            "WANGGE_KAFKA_PREFIX": prefix,
+            "WANGGE_CLICKHOUSE": front.address,
+        }
+        try:
+            with Processes(environment, Path(place)) as processes:
+                processes.once("migrate")
+                yield Stage(cluster, prefix, layout, folder / "city", bodies, processes, (host, int(port)))
+        finally:
+            front.stop()
+            cluster.remove(prefix)
+
+
+def passing(folder: Path) -> Bodies:
+    """The reports of the prepared day that intake lets through, each once, in order of receipt."""
+    arrivals = [one for source in discover([folder / "reports"], FOREVER) for one in source]
+    for order, arrival in enumerate(arrivals):
+        arrival.order = order
+    taken = topology_at(folder / "city").intake.steps(IntakeBook(), arrivals)
+    passed = {message.origin for message in taken.messages}
+    bodies = [(one.schema, one.body) for one in arrivals if one.origin in passed and one.body is not None]
+    return sorted(bodies, key=lambda one: int(one[1]["received_at"]))
+
+
+def measured(cluster: Cluster, sizes: Sizes, folder: Path, say: Say) -> dict[str, Any]:
+    """A steady stream first, then emergencies before a backlog; each on topics of its own."""
+    with stage(cluster, sizes, folder) as place:
+        steady = Steady(place, sizes.rate, sizes.steady_s).measured()
+    say(f"latency: {steady}")
+    with stage(cluster, sizes, folder) as place:
+        backlog = behind(place, sizes.backlog)
+    say(f"latency: {backlog}")
+    return {"rate": sizes.rate, "seconds": sizes.steady_s, "steady": steady, "backlog": backlog}
+
+
+class Steady:
+    """A steady stream of reports; some departments answer at once."""
+
+    def __init__(self, place: Stage, rate: int, seconds: int) -> None:
+        self.place, self.rate = place, rate
+        client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
+        bootstrap = place.cluster.bootstrap
+        self._rows = Rows(lambda ids: _visible(client, ids))
+        self._actors = Actors(bootstrap, place.prefix)
+        self._ears = [
+            Ear(bootstrap, place.ends("assignments."), self._assigned),
+            Ear(bootstrap, place.ends("status."), self._status),
+        ]
+        reports = list(islice(numbered(place.bodies, "s"), rate * (WARM_S + seconds)))
+        self._warming, self._timed = reports[: rate * WARM_S], reports[rate * WARM_S :]
+        self._sent: dict[str, float] = {}
+        """First letters of a report id, as a case id carries them, to the time of sending."""
+        self._dispatched: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+        self._last = 0.0
+
+    def measured(self) -> dict[str, Any]:
+        """Publish, listen, ask; then wait for what is still on its way."""
+        self.place.work(sink=True)
+        threads: list[Rows | Actors | Ear] = [self._rows, self._actors, *self._ears]
+        for thread in threads:
+            thread.start()
+        self._warm_up()
+        self._publish(self._timed, self._noted)
+        until(lambda: self._quiet() and self._actors.idle() and len(self._told) == len(self._actors.answered), SETTLE_S)
+        until(self._rows.idle, SETTLE_S)
+        for thread in threads:
+            thread.end()
+        answered = self._actors.answered
+        actions = [self._told[case] - at for case, at in answered.items() if case in self._told]
+        return {
+            "published_to_department": spread(self._dispatched.values()),
+            "published_to_row": spread(self._rows.seen.values()) | {"missing": self._rows.missing()},
+            "action_to_status": spread(actions) | {"missing": len(answered) - len(actions)},
+        }
+
+    def _warm_up(self) -> None:
+        """Some seconds of the stream go through before anything is timed."""
+        self._publish(self._warming, lambda *_: None)
+        if not until(self._quiet, WARM_LIMIT_S):
+            message = f"no assignment within {WARM_LIMIT_S:.0f} s; {self.place.processes.tail('worker-casework')}"
+            raise RuntimeError(message)
+
+    def _quiet(self) -> bool:
+        return 0 < self._last < time.time() - QUIET_S
+
+    def _publish(self, reports: Bodies, noted: Callable[[int, float], None]) -> None:
+        sent = [_ordinary(schema, body) for schema, body in reports]
+        publish(self.place.cluster.bootstrap, self.place.prefix, sent, self.rate, noted)
+
+    def _noted(self, number: int, at: float) -> None:
+        _, body = self._timed[number]
+        key = report_id(body["source_system"], body["source_ref"])
+        self._sent[key[:12]] = at
+        if number % max(1, self.rate // ROWS_A_SECOND) == 0:
+            self._rows.expect(key, at)
+
+    def _assigned(self, message: Any, now: float) -> None:
+        self._last = now
+        _, body = decode(message.value())
+        sent = self._sent.pop(body["case_id"].rpartition("-")[2], None)
+        if sent is None:
+            return
+        self._dispatched[body["case_id"]] = now - sent
+        if len(self._dispatched) % ONE_IN == 0 and body["department"] != TRIAGE:
+            self._actors.handle(body["case_id"], body["department"])
+
+    def _status(self, message: Any, now: float) -> None:
+        _, body = decode(message.value())
+        if body["action"] in TOLD_OF and body["case_id"] in self._actors.answered:
+            self._told.setdefault(body["case_id"], now)
+
+
+def _visible(client: Client, ids: Sequence[str]) -> list[str]:
+    return [row[0] for row in client.execute("SELECT DISTINCT report_id FROM reports WHERE report_id IN %(ids)s",
+                                             {"ids": list(ids)})]  # fmt: skip
+
+
+def behind(place: Stage, backlog: int) -> dict[str, Any]:
+    """Emergencies while ordinary reports wait: some on the lane of their own, some at the backlog's very end."""
+    ordinary = islice(numbered(place.bodies, "b"), backlog)
+    dice = random.Random(1)
+    words = [_moved(body, dice, f"w{n}") | {"text": f"{body['text']}，{DANGER}", "urgent": False}
+             for n, (_, body) in enumerate(_hotline(place.bodies, WORDS_ONLY))]  # fmt: skip
+    filled, _ = fill(place.cluster.bootstrap, place.prefix, (_ordinary(*one) for one in ordinary))
+    fill(place.cluster.bootstrap, place.prefix, (_ordinary("HotlineOrder", body) for body in words))
+    spotted = {report_id(body["source_system"], body["source_ref"])[:12] for body in words}
+    sent: dict[str, float] = {}
+    heard: dict[str, float] = {}
+
+    def assigned(message: Any, now: float) -> None:
+        heard.setdefault(decode(message.value())[1]["case_id"].rpartition("-")[2], now)
+
+    ear = Ear(place.cluster.bootstrap, place.ends("assignments."), assigned)
+    ear.start()
+    begun = time.time()
+    place.work(sink=False)
+    ready = time.time()
+    _publish_urgent(place, dice, sent)
+    until(lambda: len(sent.keys() & heard.keys()) == len(sent), SETTLE_S)
+    until(lambda: spotted <= heard.keys(), SETTLE_S + backlog / 10_000)
+    ear.end()
+    return {
+        "waiting": filled,
+        "start_s": round(ready - begun, 1),
+        "urgent_to_department": spread(heard[key] - at for key, at in sent.items() if key in heard)
+        | {"without_assignment": len(sent.keys() - heard.keys())},
+        "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())
+        | {"without_assignment": len(spotted - heard.keys())},
+    }
+
+
+def _publish_urgent(place: Stage, dice: random.Random, sent: dict[str, float]) -> None:
+    count = URGENT_A_SECOND * URGENT_S
+    bodies = [
+        _moved(body, dice, f"u{n}") | {"urgent": True} for n, (_, body) in enumerate(_hotline(place.bodies, count))
+    ]
+    ids = [report_id(body["source_system"], body["source_ref"])[:12] for body in bodies]
+    records = [Sent("reports.urgent", key_of("HotlineOrder", body), encode("HotlineOrder", body)) for body in bodies]
+    publish(
+        place.cluster.bootstrap,
+        place.prefix,
+        records,
+        URGENT_A_SECOND,
+        lambda number, at: sent.update({ids[number]: at}),
+    )
+
+
+def _ordinary(schema: str, body: Mapping[str, Any]) -> Sent:
+    return Sent(topic_of(schema), key_of(schema, body), encode(schema, body))
+
+
+def _hotline(bodies: Bodies, count: int) -> list[tuple[str, Mapping[str, Any]]]:
+    """Orders with a point, as many as asked for."""
+    placed = [one for one in bodies if one[0] == "HotlineOrder" and one[1].get("lon") and one[1].get("lat")]
+    return [placed[number % len(placed)] for number in range(count)]
+
+
+def _moved(body: Mapping[str, Any], dice: random.Random, tag: str) -> dict[str, Any]:
+    """Another number and another place some hundred metres away, so that it joins no case that is open."""
+    away = {axis: body[axis] + dice.uniform(-0.01, 0.01) for axis in ("lon", "lat")}
+    return {**body, **away, "source_ref": f"{body['source_ref']}-{tag}", "related_refs": [], "datum": "WGS84"}
+
+
+__all__ = ["Stage", "Steady", "behind", "measured", "stage"]

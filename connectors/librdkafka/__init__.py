@@ -1,0 +1,1 @@
+"""Kafka through librdkafka (confluent-kafka): transactions, fast reading. The only package that imports it."""

@@ -1,0 +1,95 @@
+"""Reading as a member of a group: batches in, offsets committed when the caller is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from connectors.librdkafka.following import Read
+from connectors.librdkafka.sending import Ends
+from pipeline.errors import ConfigFaults, Fault, NeighbourAway
+
+Told = Callable[[Collection[tuple[str, int]]], None]
+
+
+class GroupReader:
+    """One member of a group. What was read counts for the group after :meth:`commit`, not before.
+
+    ``assigned`` is told of the whole assignment after every rebalance.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], group: str, topics: Collection[str], assigned: Told = lambda places: None
+    ) -> None:
+        settings = {
+            **config,
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "fetch.wait.max.ms": 50,
+            "queued.max.messages.kbytes": 65_536,
+            "log_level": 3,
+        }
+        self._consumer = Consumer(settings)
+        self._read: Ends = {}
+        self._told = assigned
+        self._consumer.subscribe(sorted(topics), on_assign=self._assigned, on_revoke=self._revoked)
+
+    def read(self, records: int, seconds: float) -> list[Read]:
+        """What comes within ``seconds``, at most so many records.
+
+        Raises :class:`ConfigFaults` when a topic is missing or not allowed, :class:`NeighbourAway` when Kafka is away.
+        """
+        found = []
+        for message in self._consumer.consume(records, seconds):
+            error = message.error()
+            if error is not None:
+                if error.retriable():
+                    continue
+                raise _in_our_words(error)
+            place = message.topic() or "", message.partition() or 0
+            offset = message.offset() or 0
+            self._read[place] = offset + 1
+            found.append(Read(*place, offset, message.key(), message.value(), message.timestamp()[1]))
+        return found
+
+    def commit(self) -> Ends:
+        """Note everything read so far for the group; gives back what was noted.
+
+        Raises :class:`NeighbourAway` when the group did not take it: the records come again, here or elsewhere.
+        """
+        noted, self._read = self._read, {}
+        if noted:
+            offsets = [TopicPartition(*place, offset) for place, offset in noted.items()]
+            try:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            except KafkaException as fault:
+                raise NeighbourAway(str(fault.args[0])) from fault
+        return noted
+
+    def behind(self, place: tuple[str, int]) -> int:
+        """Records between what was read and the end as far as it is known without asking."""
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        return max(high - self._read.get(place, high), 0)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _assigned(self, _: Any, places: Collection[TopicPartition]) -> None:
+        self._told([(one.topic, one.partition) for one in places])
+
+    def _revoked(self, _: Any, places: Collection[TopicPartition]) -> None:
+        for one in places:
+            self._read.pop((one.topic, one.partition), None)
+
+
+def _in_our_words(error: Any) -> Exception:
+    name = str(error.name())
+    if "TOPIC" in name or "AUTHORIZATION" in name or name == "_UNKNOWN_PARTITION":
+        return ConfigFaults([Fault("kafka", "topic", name, f"{error}: `wangge topics apply` makes topics and access")])
+    return NeighbourAway(str(error))

@@ -1,0 +1,72 @@
+"""Reading a partition from its beginning to its end, committed records only: how state comes back after a crash."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from pipeline.errors import NeighbourAway
+
+PATIENCE_S = 60.0
+"""Longest wait for a transaction that is still open at the end; the broker ends it much earlier."""
+
+
+def records_of(config: Mapping[str, Any], topic: str, partition: int) -> Iterator[list[tuple[bytes, bytes | None]]]:
+    """Key and value of all committed records, in batches. Ends at the end the partition has when it is called.
+
+    Open transactions before that end are waited for: either they become visible or they were never meant to be. Raises
+    :class:`NeighbourAway` when the end is not reached in time.
+    """
+    end = _end_of(config, topic, partition)
+    settings = {
+        **config,
+        "group.id": "state-readers",
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "queued.max.messages.kbytes": 65_536,
+        "fetch.wait.max.ms": 100,
+        "log_level": 3,
+    }
+    consumer = Consumer(settings)
+    try:
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        yield from _batches(consumer, end, f"{topic} [{partition}]")
+    finally:
+        consumer.close()
+
+
+def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[bytes, bytes | None]]]:
+    reached, deadline = 0, time.monotonic() + PATIENCE_S
+    while reached < end:
+        batch: list[tuple[bytes, bytes | None]] = []
+        for message in consumer.consume(10_000, 0.5):
+            error = message.error()
+            if error is None:
+                batch.append((message.key() or b"", message.value()))
+                reached = (message.offset() or 0) + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                reached = max(reached, message.offset() or 0)
+            elif not error.retriable():
+                raise KafkaException(error)
+        if batch:
+            deadline = time.monotonic() + PATIENCE_S
+            yield batch
+        elif time.monotonic() > deadline:
+            message_text = f"{place} could not be read to its end {end}, only to {reached}"
+            raise NeighbourAway(message_text)
+
+
+def _end_of(config: Mapping[str, Any], topic: str, partition: int) -> int:
+    """The end including records of transactions that are still open."""
+    probe = Consumer({**config, "group.id": "state-readers", "isolation.level": "read_uncommitted", "log_level": 3})
+    try:
+        _, high = probe.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+        return int(high)
+    except KafkaException as fault:
+        raise NeighbourAway(str(fault.args[0])) from fault
+    finally:
+        probe.close()

@@ -1,0 +1,170 @@
+"""What a step of work wrote and how far it read, as one transaction of Kafka.
+
+Outputs and the consumed offsets become visible together or not at all, to readers with ``read_committed``. The offsets
+carry the generation of the consumer's group, so a worker that was frozen past its session is refused when it wakes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from pipeline.errors import NeighbourAway, StopRun
+
+TRANSACTION_MS = 15_000
+"""How long the broker keeps a transaction whose writer is silent; readers behind it wait as long."""
+ATTEMPTS, CALL_S = 3, 10
+
+
+class Written(NamedTuple):
+    """One record to write. ``partition`` -1 leaves it to the key (murmur2, as every producer here does)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int = -1
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Membership(NamedTuple):
+    """Who reads: group, generation and member as the group's coordinator knows them."""
+
+    group: str
+    generation: int
+    member: str
+    instance: str | None = None
+
+
+class Superseded(Exception):
+    """The group moved on without this member: its work was dropped whole, another does it again."""
+
+
+class Transactions:
+    """One producer with a transactional identity; a second one with the same identity shuts the first out."""
+
+    def __init__(self, config: Mapping[str, Any], identity: str, point: Callable[[Any], None] = lambda _: None) -> None:
+        settings = {
+            **config,
+            "transactional.id": identity,
+            "transaction.timeout.ms": TRANSACTION_MS,
+            "partitioner": "murmur2_random",
+            "linger.ms": 2,
+            "retry.backoff.ms": 3,
+            "retry.backoff.max.ms": 1_000,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": 262_144,
+            "log_level": 3,
+        }
+        self._producer = Producer(settings)
+        self._failed, self._point = "", point
+        try:
+            _retried(lambda: self._producer.init_transactions(CALL_S))
+        except KafkaException as fault:
+            raise NeighbourAway(str(fault.args[0])) from fault
+
+    def commit(
+        self, written: Iterable[Written], offsets: Mapping[tuple[str, int], int], reader: Membership | None = None
+    ) -> None:
+        """Write everything and note the offsets (next to read) for the reader's group, or change nothing.
+
+        Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
+        tried again with a new producer of the same identity (making it ends whatever this one left open),
+        :class:`StopRun` when another process took this identity over.
+        """
+        self._failed = ""
+        try:
+            self._producer.begin_transaction()
+            self._point("begun")
+            self._produce(written)
+            self._point("flushed")
+            self._send_offsets(offsets, reader)
+            self._point("noted")
+            _retried(lambda: self._producer.commit_transaction(CALL_S))
+        except KafkaException as fault:
+            self._give_up(fault)
+        except NeighbourAway:
+            self._abort()
+            raise
+
+    def forget(self) -> None:
+        """Drop what is still queued; the producer is not used any more."""
+        self._producer.purge()
+
+    def _produce(self, written: Iterable[Written]) -> None:
+        produce, poll, delivered = self._producer.produce, self._producer.poll, self._delivered
+        for topic, key, value, partition, headers in written:
+            while True:
+                try:
+                    produce(
+                        topic, value, key, partition, on_delivery=delivered, headers=list(headers) if headers else None
+                    )
+                    break
+                except BufferError:
+                    poll(0.05)
+        if self._producer.flush(TRANSACTION_MS / 1000):
+            message = "Kafka did not take the records of a transaction in time"
+            raise NeighbourAway(message)
+        if self._failed:
+            raise NeighbourAway(self._failed)
+
+    def _delivered(self, error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            self._failed = f"a record of a transaction was not delivered: {error}"
+
+    def _send_offsets(self, offsets: Mapping[tuple[str, int], int], reader: Membership | None) -> None:
+        """After the flush: whoever reads the state's topic up to its end sees all records of a noted offset."""
+        if reader is None or not offsets:
+            return
+        noted = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+        _retried(lambda: self._producer.send_offsets_to_transaction(noted, _metadata(reader), CALL_S))
+
+    def _give_up(self, fault: KafkaException) -> None:
+        error: KafkaError = fault.args[0]
+        if error.fatal():
+            message = f"another process works under the same transactional id, or Kafka refused it: {error}"
+            raise StopRun(message) from fault
+        self._abort()
+        if error.code() in _SUPERSEDED:
+            raise Superseded(str(error)) from fault
+        raise NeighbourAway(str(error)) from fault
+
+    def _abort(self) -> None:
+        try:
+            _retried(lambda: self._producer.abort_transaction(CALL_S))
+        except KafkaException as fault:
+            if fault.args[0].fatal():
+                message = f"a transaction could not be taken back: {fault.args[0]}"
+                raise StopRun(message) from fault
+            raise NeighbourAway(str(fault.args[0])) from fault
+
+
+_SUPERSEDED = frozenset(
+    [
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    ]
+)
+
+
+def _retried(call: Any) -> None:
+    """What librdkafka says may be called again is called again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            call()
+        except KafkaException as fault:
+            if not fault.args[0].retriable() or attempt == ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _metadata(reader: Membership) -> bytes:
+    """The group metadata of a consumer that is not librdkafka's own, in librdkafka's serialised form (version 2)."""
+    instance = b"\1" if reader.instance is None else b"\0" + reader.instance.encode() + b"\0"
+    head = b"CGMDv2:" + struct.pack("<i", reader.generation)
+    return head + reader.group.encode() + b"\0" + reader.member.encode() + b"\0" + instance

@@ -1,0 +1,1 @@
+"""MQTT, the language of sensors: what they say is carried into Kafka."""

@@ -1,0 +1,105 @@
+"""Bring a database to the numbered statements of ``schemas/clickhouse``: each file once, in order, with its checksum.
+
+A file that was applied and changed since is a fault, for the tables would no longer be what it says; files that only
+replace views are run again instead. Statements are such that running one again changes nothing, so a migration that
+was cut off is simply started anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.sinks.clickhouse.ddl import Migration, for_server
+from pipeline.errors import ConfigFaults, Fault
+from pipeline.settings import ClickHouseSettings
+
+_LEDGER = """CREATE TABLE IF NOT EXISTS wangge.migrations
+(
+    number UInt32,
+    name String,
+    checksum String,
+    applied_at DateTime
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY (number)"""
+
+
+class Runs(Protocol):
+    """What is asked of a server."""
+
+    settings: ClickHouseSettings
+
+    def rows(self, sql: str, values: dict[str, object] | None = None) -> list[tuple[object, ...]]:
+        """The rows of a query."""
+
+    def run(self, sql: str) -> None:
+        """Run one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done with one migration: ``apply``, ``again`` or ``keep``."""
+
+    migration: Migration
+    what: str
+
+
+def planned(wanted: Sequence[Migration], applied: dict[int, str]) -> list[Step]:
+    """What is to be done, by number. Raises :class:`ConfigFaults` when an applied file has changed or is missing."""
+    faults = [
+        Fault("migrations", one.name, "changed after it was applied", "undo the change and write a new numbered file")
+        for one in wanted
+        if applied.get(one.number, one.checksum) != one.checksum and not one.repeatable
+    ]
+    known = {one.number for one in wanted}
+    faults += [
+        Fault("migrations", f"{number:04d}", "applied, but not in this release", "run a release that has it")
+        for number in sorted(applied.keys() - known)
+    ]
+    if faults:
+        raise ConfigFaults(faults)
+    return [Step(one, _what(one, applied)) for one in wanted]
+
+
+def _what(one: Migration, applied: dict[int, str]) -> str:
+    if one.number not in applied:
+        return "apply"
+    return "keep" if applied[one.number] == one.checksum else "again"
+
+
+def applied_on(server: Runs) -> dict[int, str]:
+    """Checksums of what was applied, by number; empty for a database that is not there yet."""
+    database = server.settings.database
+    ledger = server.rows(
+        "SELECT count() FROM system.tables WHERE database = %(database)s AND name = 'migrations'",
+        {"database": database},
+    )
+    if not ledger[0][0]:
+        return {}
+    sql = f"SELECT number, argMax(checksum, applied_at) FROM {database}.migrations GROUP BY number"
+    return {int(str(number)): str(checksum) for number, checksum in server.rows(sql)}
+
+
+def migrate(server: Runs, wanted: Sequence[Migration]) -> list[Step]:
+    """Apply what is missing and tell what was done. Raises :class:`ConfigFaults` before anything is changed."""
+    steps = planned(wanted, applied_on(server))
+    settings = server.settings
+    cluster = f" ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
+    server.run(f"CREATE DATABASE IF NOT EXISTS {settings.database}{cluster}")
+    for statement in for_server(_LEDGER, settings):
+        server.run(statement)
+    for step in steps:
+        if step.what != "keep":
+            for statement in step.migration.statements:
+                server.run(statement)
+            _note(server, step.migration)
+    return steps
+
+
+def _note(server: Runs, one: Migration) -> None:
+    server.run(
+        f"INSERT INTO {server.settings.database}.migrations (number, name, checksum, applied_at) "
+        f"SELECT {one.number}, '{one.name}', '{one.checksum}', now()"
+    )

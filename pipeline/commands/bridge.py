@@ -1,0 +1,127 @@
+"""``wangge bridge mqtt``: what sensors say over MQTT goes into Kafka."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import ConfigFaults, Fault, NeighbourAway, StopRun
+
+if TYPE_CHECKING:
+    from connectors.kafka.publisher import Publisher
+    from pipeline.runtime.instruments import Instruments
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+LAST_PAUSE_S = 30.0
+
+
+@click.group("bridge")
+def bridge_command() -> None:
+    """Carry what other systems say into Kafka."""
+
+
+@bridge_command.command("mqtt")
+@click.option("--broker", required=True, help="HOST:PORT of the MQTT broker.")
+@click.option(
+    "--topic", "topics", multiple=True, required=True, help="What to subscribe to, e.g. 'sensors/#'; repeat it."
+)
+@click.option("--mapping", help="Mapping file or name for the shape of the payloads, e.g. mqtt-sensors.")
+@click.option("--schema", default="SensorReadings", show_default=True, help="Schema of payloads without a mapping.")
+@click.option("--client-id", default="wangge-bridge", show_default=True, help="Name of the session; one bridge a name.")
+@click.option(
+    "--mqtt-version", type=click.Choice(["5", "3"]), default="5", show_default=True, help="5, or 3 for 3.1.1."
+)
+@click.option("--username", default="", help="User at the MQTT broker.")
+@click.option("--password-file", type=FILE, help="File whose first line is the user's password.")
+@click.option("--ca", type=FILE, help="Authorities to trust; the line is then encrypted.")
+@click.option(
+    "--in-flight", type=click.IntRange(1, 4_000), default=1_000, show_default=True, help="Most unacknowledged."
+)
+@click.option("--health", help="HOST:PORT where /live, /ready and /metrics answer, e.g. 127.0.0.1:9604.")
+@click.option("--dry-run", is_flag=True, help="Check options, mapping and Kafka; carry nothing.")
+def mqtt_command(
+    broker: str, topics: tuple[str, ...], mapping: str | None, schema: str, client_id: str, mqtt_version: str,
+    username: str, password_file: Path | None, ca: Path | None, in_flight: int, health: str | None, dry_run: bool,
+) -> None:  # fmt: skip
+    """Carry MQTT messages to Kafka (QoS 1); stop it with SIGTERM or Ctrl-C.
+
+    Nothing is acknowledged to the MQTT broker before Kafka has it, so nothing is lost when the bridge dies, loses its
+    line or loses Kafka. Payloads that break their contract go to quarantine with their bytes. Kafka is named by
+    WANGGE_KAFKA. Let the broker keep enough in flight (mosquitto: max_inflight_messages) and queued for outages.
+
+    \b
+    Examples:
+      wangge bridge mqtt --broker 127.0.0.1:1883 --topic 'sensors/#' --mapping mqtt-sensors
+      wangge bridge mqtt --broker iot.city:8883 --topic 'noise/+/laeq' --mapping noise.yaml --ca ca.pem
+    """
+    from connectors.kafka.faults import quiet
+    from connectors.mqtt.bridge import Bridge, MqttPlace, Unwatched
+    from connectors.mqtt.payloads import Payloads
+
+    quiet()
+    host, port = _address("--broker", broker)
+    password = password_file.read_text("utf-8").splitlines()[0] if password_file else ""
+    place = MqttPlace(host, port, topics, client_id, int(mqtt_version), username, password, str(ca or ""))
+    payloads = Payloads(mapping, schema)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    publisher = _publisher(stop.is_set, wait=not dry_run)
+    if publisher is None:
+        return
+    if dry_run:
+        publisher.close()
+        _say("the options, the mapping and Kafka are in order; nothing was carried")
+        return
+    watch = _instruments(health) if health else None
+    try:
+        Bridge(publisher, payloads, place, bound=in_flight, watch=watch or Unwatched(), say=_say).run(stop.is_set)
+    finally:
+        publisher.abandon()
+
+
+def _publisher(stopped: Callable[[], bool], *, wait: bool) -> Publisher | None:
+    """A publisher as soon as Kafka is there; ``None`` when asked to stop before."""
+    from connectors.kafka.publisher import Publisher
+    from pipeline.settings import kafka_settings_from
+
+    settings, pause = kafka_settings_from(), 0.5
+    while not stopped():
+        try:
+            return Publisher(settings, block_ms=5_000)
+        except NeighbourAway as away:
+            if not wait:
+                raise StopRun(str(away)) from away
+            _say(str(away))
+        time.sleep(pause)
+        pause = min(pause * 2, LAST_PAUSE_S)
+    return None
+
+
+def _instruments(health: str) -> Instruments:
+    from pipeline.runtime.health import HealthServer
+    from pipeline.runtime.instruments import Instruments
+
+    host, port = _address("--health", health)
+    instruments = Instruments("bridge", needs=("mqtt",))
+    HealthServer(instruments, host=host, port=port).start()
+    return instruments
+
+
+def _address(option: str, value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) < 65_536:
+        raise ConfigFaults([Fault("arguments", option, value, "give HOST:PORT")])
+    return host, int(port)
+
+
+def _say(text: Any) -> None:
+    click.echo(text, err=True)
+    sys.stderr.flush()

@@ -1,0 +1,95 @@
+"""``wangge sink``: facts from Kafka to ClickHouse, each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.options import JSON, as_document
+from pipeline.errors import ConfigFaults, Fault
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from
+
+if TYPE_CHECKING:
+    from connectors.sinks.clickhouse.figures import SinkFigures
+
+
+@click.command("sink")
+@click.option("--writers", type=click.IntRange(1, 32), default=2, show_default=True, help="Inserts at the same time.")
+@click.option("--records", type=click.IntRange(1, 200_000), default=20_000, show_default=True, help="Most in a block.")
+@click.option("--age-ms", type=click.IntRange(10, 60_000), default=1_000, show_default=True, help="Longest wait.")
+@click.option("--memory-mb", type=click.IntRange(1, 65_536), default=64, show_default=True, help="Records that wait.")
+@click.option("--patience", type=click.FloatRange(1, 600), default=30, show_default=True, help="Seconds of a query.")
+@click.option("--until-done", is_flag=True, help="End when everything readable is written.")
+@click.option("--accept-gap", is_flag=True, help="Go on where the log begins although records before it are lost.")
+@click.option("--rebuild-changed", is_flag=True, help="Write a planned block whose records changed since.")
+@click.option("--health", help="HOST:PORT where /live, /ready, /metrics and /status answer.")
+@click.option("--fault-point", "points", multiple=True, hidden=True, help="NAME:N, for fault tests.")
+@JSON
+def sink_command(
+    writers: int, records: int, age_ms: int, memory_mb: int, patience: float, until_done: bool, accept_gap: bool,
+    rebuild_changed: bool, health: str | None, points: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Write facts and refused records from Kafka to the tables of ClickHouse; stop it with SIGTERM or Ctrl-C.
+
+    Start as many as are needed, they share the partitions. The plan of every block is committed to Kafka before the
+    block is inserted, so a sink that is killed at any moment leaves nothing behind that another would lose or write
+    twice. While ClickHouse is away, reading pauses. The tables are made by `wangge migrate`.
+
+    \b
+    Examples:
+      wangge sink                                       run until stopped
+      wangge sink --until-done --json                   write what is there, then print figures
+      WANGGE_CLICKHOUSE=ch1:9000 WANGGE_KAFKA=k1:9092 wangge sink --writers 4
+    """
+    from connectors.sinks.clickhouse.consumer import Options
+    from connectors.sinks.clickhouse.faultpoints import FaultPoints
+    from connectors.sinks.clickhouse.figures import SinkFigures
+    from connectors.sinks.clickhouse.flush import Limits
+    from connectors.sinks.clickhouse.process import log_as_json, run_sink
+
+    try:
+        armed = FaultPoints.from_text(points)
+    except ValueError as fault:
+        raise ConfigFaults([Fault("arguments", "--fault-point", ", ".join(points), str(fault))]) from fault
+    limits = Limits(records=records, least_records=min(500, records), longest_ms=age_ms, shortest_ms=min(200, age_ms))
+    options = Options(
+        limits, memory_mb * 1_000_000, points=armed, accept_gap=accept_gap, rebuild_changed=rebuild_changed
+    )  # fmt: skip
+    figures = SinkFigures()
+    log_as_json()
+    stop = _watched(figures, health) if health else _nothing
+    try:
+        asyncio.run(
+            run_sink(
+                kafka_settings_from(), clickhouse_settings_from(), options, writers=writers, patience=patience,
+                until_done=until_done, figures=figures,
+            )
+        )  # fmt: skip
+    finally:
+        stop()
+    if as_json:
+        click.echo(as_document(figures.document()))
+    else:
+        click.echo(f"{figures.records} records, {figures.rows} rows in {figures.blocks} blocks", err=True)
+
+
+def _watched(figures: SinkFigures, health: str) -> Callable[[], None]:
+    """Have the instruments watch, and serve what they see; gives what ends the serving."""
+    from pipeline.runtime.health import HealthServer
+    from pipeline.runtime.instruments import Instruments
+
+    host, _, port = health.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigFaults([Fault("arguments", "--health", health, "give HOST:PORT")])
+    watch = Instruments("sink", needs=("clickhouse",))
+    figures.watch = watch
+    server = HealthServer(watch, host=host, port=int(port), status=figures.document)
+    server.start()
+    return server.stop
+
+
+def _nothing() -> None:
+    """Nothing is served."""

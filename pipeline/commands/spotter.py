@@ -1,0 +1,63 @@
+"""``wangge spotter``: emergencies out of the backlog."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import JSON, as_document
+from pipeline.commands.standing import place_of, until_stopped
+from pipeline.settings import kafka_settings_from, settings_from
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command("spotter")
+@click.option("--city", type=FOLDER, help="Reference overlay of the city.")
+@click.option("--health", default="127.0.0.1:9603", show_default=True, help="Where /live, /ready, /metrics answer.")
+@click.option("--log-level", default="warning", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Say what would be read, written and looked for; needs no Kafka.")
+@JSON
+def spotter_command(city: Path | None, health: str, log_level: str, dry_run: bool, as_json: bool) -> None:
+    """Read reports ahead of the workers and copy what speaks of danger into reports.urgent; stop it with SIGTERM.
+
+    The words are those of emergency_words.csv. A report that is copied needlessly costs a little work and changes
+    nothing: what it is the worker decides, and of the copy and the original only the first counts.
+
+    \b
+    Examples:
+      wangge spotter
+      wangge spotter --city out/city/city --health 127.0.0.1:9613
+      wangge spotter --dry-run --json
+    """
+    from pipeline.runtime.city import load_city
+    from pipeline.runtime.kafka.spotter import GROUP, LANE, SOURCES
+
+    host, port = place_of("--health", health)
+    kafka = kafka_settings_from()
+    words = sorted({row.word for row in load_city(settings_from().reference, city).reference.tables.emergency_words})
+    if dry_run:
+        plan = {
+            "group": kafka.prefix + GROUP, "reads": [kafka.prefix + topic for topic in SOURCES],
+            "writes": kafka.prefix + LANE, "words": words,
+        }  # fmt: skip
+        lines = [f"{name}: {', '.join(one) if isinstance(one, list) else one}" for name, one in plan.items()]
+        click.echo(as_document(plan) if as_json else "\n".join(lines))
+        return
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _serve(words, host, port)
+
+
+def _serve(words: list[str], host: str, port: int) -> None:
+    from connectors.kafka.config import for_librdkafka
+    from pipeline.runtime.health import HealthServer
+    from pipeline.runtime.instruments import Instruments
+    from pipeline.runtime.kafka.spotter import Spotter
+    from pipeline.runtime.kafka.spotting import spotter
+
+    kafka = kafka_settings_from()
+    instruments = Instruments("spotter")
+    with HealthServer(instruments, host=host, port=port):
+        Spotter(for_librdkafka(kafka), kafka.prefix, spotter(words), instruments).run(until_stopped())

@@ -1,0 +1,54 @@
+"""``wangge verify``: does ClickHouse have what Kafka has?"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from pipeline.commands.options import JSON, as_document, table
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from
+
+FOUND = 1
+
+
+@click.command("verify")
+@JSON
+def verify_command(as_json: bool) -> None:
+    """Compare the records of Kafka with the rows of ClickHouse, partition by partition.
+
+    Read is what the sink has committed; pending is what it has not. A record that the sink set aside is
+    accounted for. Exit code 1 when a row is missing, doubled, different from its record or from nowhere.
+
+    \b
+    Examples:
+      wangge verify
+      wangge verify --json
+    """
+    from connectors.sinks.clickhouse.auditing import audit
+    from connectors.sinks.clickhouse.process import topics_of_sink
+    from connectors.sinks.clickhouse.reader import Reader
+    from connectors.sinks.clickhouse.server import Server
+    from connectors.sinks.clickhouse.verify import COUNTED, Account, Auditor, totals_of
+
+    kafka, clickhouse = kafka_settings_from(), clickhouse_settings_from()
+    server = Server(clickhouse)
+
+    async def accounts() -> list[Account]:
+        async with Reader(kafka, topics_of_sink()) as reader:
+            return await audit(reader, Auditor(server, clickhouse.database))
+
+    try:
+        found = asyncio.run(accounts())
+    finally:
+        server.close()
+    rows = [account.document() for account in found]
+    right = all(account.right for account in found)
+    if as_json:
+        click.echo(as_document({"right": right, "totals": totals_of(found), "partitions": rows}))
+    else:
+        click.echo(table([row for row in rows if row["records"] or row["stray"]], ["topic", "partition", *COUNTED]))
+        click.echo("nothing missing, nothing doubled" if right else "ClickHouse does not have what Kafka has")
+    if not right:
+        sys.exit(FOUND)

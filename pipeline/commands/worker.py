@@ -1,0 +1,60 @@
+"""``wangge worker``: the stages on Kafka."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import warn_of_key
+from pipeline.errors import ConfigFaults, Fault
+from pipeline.settings import kafka_settings_from, settings_from
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+LANES = ("intake", "urgent", "detect", "casework")
+
+
+@click.command("worker")
+@click.option("--stages", default=",".join(LANES), show_default=True, help="Lanes of this worker, parted by commas.")
+@click.option("--city", type=FOLDER, help="Reference overlay of the city.")
+@click.option("--health", default="127.0.0.1:9601", show_default=True, help="Where /live, /ready, /metrics answer.")
+@click.option(
+    "--poll-records", type=click.IntRange(1, 10_000), default=500, show_default=True, help="Most records of one poll."
+)
+@click.option(
+    "--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
+@click.option("--log-level", default="warning", show_default=True)
+@click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
+def worker_command(
+    stages: str, city: Path | None, health: str, poll_records: int, max_refused: float, as_json: bool,
+    log_level: str, die_at: str | None,
+) -> None:  # fmt: skip
+    """Run stages as a member of the group of workers; stop it with SIGTERM or Ctrl-C.
+
+    Workers with the same --stages share the partitions; start as many as there are cores. The urgent lane wants a
+    worker of its own, so that it never waits behind ordinary reports. Kafka is named by WANGGE_KAFKA;
+    WANGGE_KAFKA_INSTANCE gives a worker a name under which it takes its partitions over at once after a restart.
+
+    \b
+    Examples:
+      wangge worker                                   everything in one process
+      wangge worker --stages intake,detect            the stateless part
+      wangge worker --stages urgent                   a lane of its own for emergencies
+      WANGGE_KAFKA_INSTANCE=casework-1 wangge worker --stages casework --health 127.0.0.1:9611
+    """
+    from pipeline.runtime.kafka.serving import Start, serve
+    from pipeline.runtime.kafka.worker import WorkerPolicy
+
+    names = tuple(name.strip() for name in stages.split(",") if name.strip())
+    wrong = [name for name in names if name not in LANES]
+    if wrong or not names:
+        raise ConfigFaults([Fault("arguments", "--stages", stages, f"use some of {', '.join(LANES)}")])
+    settings = settings_from()
+    warn_of_key(settings)
+    policy = WorkerPolicy(poll_records=poll_records, max_refused=max_refused)
+    with tempfile.TemporaryDirectory(prefix="wangge-worker-") as folder:
+        start = Start(names, city, health, policy, folder, log_level, as_json, die_at)
+        serve(start, settings, kafka_settings_from())

@@ -1,0 +1,220 @@
+"""Faust, made to bring whole polls: the only module that imports it.
+
+A scheduler gives everything one poll brought as *one* event, so the cost of a record inside Faust is a list entry.
+Faust keeps what it is good at: the group, the assignment of partitions that share a state, rebalancing, the worker.
+Offsets travel in our transactions, so Faust commits nothing; ADR 0008 says why. Pinned: a test fails when an upgrade
+changes what is relied on here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+from faust.serializers import codecs
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+from faust.types.auth import SASLMechanism
+from mode import CrashingSupervisor
+
+from connectors.kafka.config import FaustAccess, for_faust
+from connectors.librdkafka.transactions import Membership
+from pipeline.settings import KafkaSettings
+
+PASSED = "whole-poll"
+"""Name of the codec that gives a poll through as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One poll: records by (topic with prefix, partition)."""
+
+    records: Mapping[TP, Sequence[Any]]
+
+
+class _WholePoll:
+    """One record of Faust that stands for a whole poll; the last record of one partition lends its place."""
+
+    __slots__ = ("checksum", "headers", "key", "offset", "partition", "serialized_key_size", "serialized_value_size",
+                 "timestamp", "timestamp_type", "topic", "value")  # fmt: skip
+
+    def __init__(self, records: Mapping[TP, Sequence[Any]], last: Any) -> None:
+        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
+        self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, None
+        self.key, self.value, self.checksum = None, Brought(records), None
+        self.serialized_key_size = self.serialized_value_size = 0
+
+
+class WholePollScheduler(DefaultSchedulingStrategy):
+    """Gives each poll as one record, on the partition that comes first by name."""
+
+    def iterate(self, records: Mapping[TP, Sequence[Any]]) -> Iterator[tuple[TP, Any]]:
+        """One pair for all of ``records``."""
+        filled = {tp: found for tp, found in records.items() if found}
+        if filled:
+            first = min(filled)
+            yield first, _WholePoll(filled, filled[first][-1])
+
+
+class _Consumer(driver.Consumer):
+    """Urgent topics first; offsets are noted in transactions and never by Faust."""
+
+    urgent: frozenset[str] = frozenset()
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
+        ahead = {tp for tp in active_partitions or () if tp.topic in self.urgent}
+        if ahead:
+            found = await super()._getmany(ahead, 0.0)
+            if found:
+                return found
+        return await super()._getmany(active_partitions, timeout)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Skipped offsets are part of the poll or control records: nothing to hold."""
+
+    async def perform_seek(self) -> None:
+        """After a seek any offset is welcome: a poll that stands for many partitions must not be dropped for one."""
+        await super().perform_seek()
+        for tp in list(self._read_offset):
+            self._read_offset[tp] = None
+
+    def _new_offset(self, tp: TP) -> int | None:
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return None
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Reads committed records only: upstream workers write in transactions as well."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = 250
+        return consumer
+
+
+class _Passed(codecs.Codec):
+    """Values pass as they are: decoding is the stages' work, so a bad record is quarantined and stalls nothing."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, obj: Any) -> Any:
+        return obj
+
+
+class Worker:
+    """A Faust application that hands whole polls to ``take`` and tells of assignments."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        group: str,
+        topics: Collection[str],
+        urgent: Collection[str],
+        take: Callable[[Brought], Awaitable[None]],
+        *,
+        poll_records: int,
+        data_folder: str,
+    ) -> None:
+        codecs.register(PASSED, _Passed())
+        access = for_faust(settings)
+        self.group = group
+        self.settings = settings
+        self.app = app = faust.App(
+            group,
+            broker=list(access.brokers),
+            broker_credentials=_credentials(access),
+            datadir=data_folder,
+            store="memory://",
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=settings.instance_id or None,
+            ConsumerScheduler=WholePollScheduler,
+            agent_supervisor=CrashingSupervisor,
+            broker_max_poll_records=poll_records,
+            broker_session_timeout=settings.session_ms / 1000,
+            broker_heartbeat_interval=max(settings.session_ms / 5000, 1.0),
+            broker_commit_interval=1.0,
+            stream_buffer_maxsize=1,
+            stream_wait_empty=False,
+            stream_recovery_delay=0.0,
+            worker_redirect_stdouts=False,
+        )
+        consumer = type("Consumer", (_Consumer,), {"urgent": frozenset(urgent)})
+        transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
+        app.transport = transport(app.conf.broker_consumer, app)
+        source = app.topic(*sorted(topics), value_serializer=PASSED, key_serializer=PASSED)
+
+        async def polls(stream: Any) -> None:
+            """One event is one poll; it is acked when its transaction is done (Faust notes no offset for it)."""
+            waiting = stream.noack()
+            async for event in waiting.events():
+                await take(event.value)
+                await waiting.ack(event)
+
+        app.agent(source, name="polls")(polls)
+
+    def on_rebalance(
+        self, assigned: Callable[[Collection[TP]], Awaitable[None]], revoked: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Call ``revoked`` when a rebalance begins, then ``assigned`` with what this worker has from now on."""
+
+        async def tell_assigned(_: Any, partitions: Any, *__: Any, **___: Any) -> None:
+            await assigned(partitions)
+
+        async def tell_revoked(*_: Any, **__: Any) -> None:
+            await revoked()
+
+        self._told = (
+            self.app.on_partitions_assigned.connect(cast("Any", tell_assigned), weak=False),
+            self.app.on_partitions_revoked.connect(cast("Any", tell_revoked), weak=False),
+        )
+
+    def on_stop(self, stopping: Callable[[], Awaitable[None]]) -> None:
+        """Call ``stopping`` before the worker lets go of anything."""
+
+        async def tell(*_: Any, **__: Any) -> None:
+            await stopping()
+
+        self._stop_told = self.app.on_before_shutdown.connect(cast("Any", tell), weak=False)
+
+    def every(self, seconds: float, turn: Callable[[], Awaitable[None]]) -> None:
+        """Call ``turn`` again and again while the worker runs."""
+        self.app.timer(interval=seconds)(turn)
+
+    def membership(self) -> Membership:
+        """Generation and member id of Faust's own consumer, as they are now."""
+        consumer: Any = self.app.consumer
+        coordinator = consumer._thread._consumer._coordinator
+        return Membership(self.group, coordinator.generation, coordinator.member_id, self.settings.instance_id or None)
+
+    def end(self, tp: TP) -> int:
+        """The end of a partition as far as it is known without asking; 0 when it is not."""
+        return self.app.consumer.highwater(tp) or 0
+
+    def run(self, log_level: str) -> None:
+        """Work until a signal ends it."""
+        worker = faust.Worker(self.app, loglevel=log_level, redirect_stdouts=False, quiet=True, override_logging=False)
+        worker.execute_from_commandline()
+
+
+def _credentials(access: FaustAccess) -> Any:
+    """What Faust calls credentials."""
+    if access.username:
+        return faust.SASLCredentials(
+            username=access.username,
+            password=access.password,
+            mechanism=SASLMechanism(access.mechanism),
+            ssl_context=access.ssl_context,
+        )
+    return faust.SSLCredentials(access.ssl_context) if access.ssl_context is not None else None

@@ -1,0 +1,286 @@
+"""One poll through the stages: records of any partitions in, everything to write and the offsets to note out.
+
+No Kafka here: the engine holds the states of the partitions it was given and is as deterministic as its stages. What it
+gives back must be written whole or not at all; when it was not written, the touched states are dropped and read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from connectors.librdkafka.transactions import Written
+from pipeline.domain.ids import DAY_MS
+from pipeline.errors import InvalidRecord, Reason
+from pipeline.events.base import Fate
+from pipeline.events.casework import CaseworkInput
+from pipeline.events.facts import Fact, RecordQuarantined, Samples
+from pipeline.events.intake import LocatedReport, ScreenedReport
+from pipeline.events.readings import Readings
+from pipeline.events.records import Arrival, Origin
+from pipeline.runtime.counts import Counts
+from pipeline.runtime.kafka.lanes import ACTIONS, Lane
+from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.runtime.kafka.outbox import casework_records, fact_records
+from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
+from pipeline.runtime.kafka.retries import RETRIES, attempt_of, put_off
+from pipeline.stage import Outcome, Settlement
+from pipeline.stages.intake import IntakeBook, quarantined
+from pipeline.topology import Topology
+from pipeline.wire.serde import HEAD, MARKER, decode, decode_struct, name_of
+from schemas.topics import topics
+
+TOLERANCE_MS = 300_000
+"""A record's own time moves stream time only up to this much beyond the time its log took it."""
+
+
+class Incoming(Protocol):
+    """One polled record, as aiokafka gives it."""
+
+    offset: int
+    timestamp: int
+    key: Any
+    value: Any
+    headers: Any
+
+
+Poll = Mapping[tuple[str, int], Sequence[Incoming]]
+"""Records by (topic without prefix, partition), in order of their offsets."""
+
+
+class Batch(NamedTuple):
+    """What one poll comes to."""
+
+    written: list[Written]
+    offsets: dict[tuple[str, int], int]
+    records: int
+    settled: list[Settlement]
+    facts: list[Fact | Samples]
+
+
+@dataclass
+class _Work:
+    """What is collected while one poll goes through the stages."""
+
+    facts: list[Fact | Samples] = field(default_factory=list)
+    screened: list[ScreenedReport] = field(default_factory=list)
+    messages: list[CaseworkInput] = field(default_factory=list)
+    later: list[Written] = field(default_factory=list)
+    settled: list[Settlement] = field(default_factory=list)
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    records: int = 0
+    latest: int = 0
+
+
+class Engine:
+    """The stages over the states of the partitions at hand."""
+
+    def __init__(self, topology: Topology, lanes: Sequence[Lane], limits: RefusalLimits | None = None) -> None:
+        self.topology = topology
+        self.refusals = {lane.name: Refusals(lane.name, limits or RefusalLimits()) for lane in lanes}
+        self.lane_of = {topic: lane for lane in lanes for topic in lane.topics}
+        self.lanes = tuple(lanes)
+        self.states: dict[tuple[str, int], LaneState] = {}
+        self._nothing = IntakeBook()
+
+    def feed(self, poll: Poll) -> Batch:
+        """One poll through all its stages. Raises ``KeyError`` when a partition's state was not brought back."""
+        work = _Work()
+        for lane in self.lanes:
+            for partition in sorted({number for topic, number in poll if topic in lane.topics}):
+                self._feed_partition(work, lane, partition, poll)
+        located = self.topology.place(work.screened) if work.screened else []
+        written = [
+            *work.later,
+            *casework_records([*located, *work.messages]),
+            *fact_records([*work.facts, *self._counted(work)]),
+        ]
+        for (_, number), state in self.states.items():
+            topic = state.lane.changelog
+            written += [Written(topic, key.encode(), data, number) for key, data in state.taken().items()]
+        return Batch(written, work.offsets, work.records, work.settled, work.facts)
+
+    def _feed_partition(self, work: _Work, lane: Lane, partition: int, poll: Poll) -> None:
+        state = self.states[lane.name, partition]
+        latest = 0
+        for topic in lane.topics:
+            records = poll.get((topic, partition))
+            if records is None:
+                continue
+            position = state.positions.get(topic, 0)
+            fresh = records if records[0].offset >= position else [one for one in records if one.offset >= position]
+            after = max(position, records[-1].offset + 1)
+            work.offsets[topic, partition] = after
+            if fresh:
+                work.records += len(fresh)
+                fresh = [one for one in fresh if not self._put_off(work, topic, partition, one)]
+                refused, told = len(work.settled), len(work.facts)
+                latest = max(latest, _STEPS[lane.name](self, work, state, topic, partition, fresh))
+                self._limit(lane, work.settled[refused:], len(fresh))
+                _note_attempts(work.facts, told, fresh)
+                state.read_to(topic, after)
+        if state.at(latest):
+            self._new_day(work, state)
+        work.latest = max(work.latest, state.time)
+
+    def _limit(self, lane: Lane, settled: Sequence[Settlement], records: int) -> None:
+        self.refusals[lane.name].add(sum(one.fate == Fate.QUARANTINED for one in settled), records)
+
+    def _put_off(self, work: _Work, topic: str, partition: int, one: Incoming) -> bool:
+        """A schema that is not known *yet* may pass: its record is tried again later, three times, each time later."""
+        value = one.value or b""
+        if len(value) < HEAD or value[:2] != MARKER or name_of(value) is not None:
+            return False
+        attempt = attempt_of(one.headers) + 1
+        if attempt > len(RETRIES):
+            return False
+        work.later.append(put_off(one, topic, partition, attempt))
+        return True
+
+    # --- lanes ----------------------------------------------------------------------------------------------------
+
+    def _intake(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+        arrivals = [_arrival(topic, partition, one) for one in records]
+        taken = self._screened(work, state, "intake", arrivals)
+        work.screened += [message for message in taken if message.__class__ is ScreenedReport]
+        work.messages += [message for message in taken if message.__class__ is not ScreenedReport]
+        return _latest(arrivals)
+
+    def _detect(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+        """Readings in their order, and between them the ticks that tell of time passing."""
+        waiting: list[Arrival] = []
+        latest = 0
+        for one in records:
+            arrival = _arrival(topic, partition, one)
+            if arrival.schema != "Tick" or arrival.body is None:
+                waiting.append(arrival)
+                continue
+            self._readings(work, state, waiting)
+            latest, waiting = max(latest, _latest(waiting)), []
+            self._took(work, state, "detect", self.topology.detect.tick(state.books["detect"], arrival.body["at"]))  # type: ignore[arg-type]
+        self._readings(work, state, waiting)
+        return max(latest, _latest(waiting))
+
+    def _readings(self, work: _Work, state: LaneState, arrivals: list[Arrival]) -> None:
+        if not arrivals:
+            return
+        screened = self.topology.intake.steps(self._nothing, arrivals)
+        self._took(work, state, "", screened)
+        readings = [message for message in screened.messages if message.__class__ is Readings]
+        self._took(work, state, "detect", self.topology.detect.steps(state.books["detect"], readings))  # type: ignore[arg-type]
+
+    def _casework(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+        if topic.startswith(ACTIONS):
+            return self._actions(work, state, topic, partition, records)
+        latest = 0
+        for one in records:
+            try:
+                message: Any = decode_struct(one.value)
+            except InvalidRecord as fault:
+                self._took(work, state, "", quarantined(_arrival(topic, partition, one), fault))
+                continue
+            self._step(work, state, message)
+            if message.__class__ is LocatedReport:
+                latest = max(latest, message.report.received_at)
+        return latest
+
+    def _actions(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+        """Actions as departments sent them are screened here: their key is their tile, so all of one id meet here."""
+        arrivals = [_arrival(topic, partition, one) for one in records]
+        for message in self._screened(work, state, "actions", arrivals):
+            self._step(work, state, message)
+        return _latest(arrivals)
+
+    def _step(self, work: _Work, state: LaneState, message: Any) -> None:
+        outcome = self.topology.casework.step(state.books["casework"], message)  # type: ignore[arg-type]
+        self._took(work, state, "casework", outcome)
+        work.messages += outcome.messages
+
+    def _screened(self, work: _Work, state: LaneState, book: str, arrivals: Sequence[Arrival]) -> tuple[Any, ...]:
+        outcome = self.topology.intake.steps(state.books[book], arrivals)  # type: ignore[arg-type]
+        self._took(work, state, book, outcome)
+        return outcome.messages
+
+    def _took(self, work: _Work, state: LaneState, book: str, outcome: Outcome) -> None:
+        if outcome.changes:
+            state.apply(book, outcome.changes)
+        work.facts += outcome.facts
+        work.settled += outcome.settled
+        if book == "detect":
+            work.screened += outcome.messages
+
+    def _new_day(self, work: _Work, state: LaneState) -> None:
+        """Old entries go when a day of stream time begins."""
+        day = state.time // DAY_MS
+        for name, book in state.books.items():
+            stage: Any = self.topology.casework if name == "casework" else self.topology.intake
+            if name != "detect":
+                self._took(work, state, name, stage.expire(book, day))
+                book.left(day)  # type: ignore[attr-defined]
+
+    def _counted(self, work: _Work) -> list[Fact]:
+        """The outcomes of this poll; their ids carry where it ended, so each poll counts once."""
+        if not work.settled:
+            return []
+        counts = Counts()
+        counts.add(work.settled)
+        (topic, partition), offset = min(work.offsets.items())
+        facts = counts.commit(0, work.latest, offset)
+        place = f"{topic}:{partition}:{offset}"
+        return [replace(fact, fact_id=f"{place}:{fact.fact_id.partition(':')[2]}") for fact in facts]
+
+
+_STEPS: Mapping[str, Any] = {
+    "intake": Engine._intake,
+    "urgent": Engine._intake,
+    "detect": Engine._detect,
+    "casework": Engine._casework,
+}
+
+
+def _note_attempts(facts: list[Fact | Samples], start: int, records: Sequence[Incoming]) -> None:
+    """A record that was put off before says in quarantine how often it was tried."""
+    tried = {one.offset: attempt_of(one.headers) + 1 for one in records if one.headers}
+    if tried:
+        for number in range(start, len(facts)):
+            fact = facts[number]
+            if isinstance(fact, RecordQuarantined):
+                facts[number] = replace(fact, attempts=tried.get(fact.offset, 1))
+
+
+def _arrival(topic: str, partition: int, one: Incoming) -> Arrival:
+    """The record as the stages know it; what cannot be read, or does not belong on its topic, carries its fault."""
+    origin, offset, value = Origin(topic, partition, one.offset), one.offset, one.value or b""
+    try:
+        name, body = decode(value)
+    except InvalidRecord as fault:
+        return Arrival(name_of(value) or "", origin, one.timestamp, None, offset, value, fault)
+    if name not in _allowed(topic):
+        wrong = InvalidRecord(Reason.UNKNOWN_SCHEMA, "schema", name, f"{topic} carries {', '.join(_allowed(topic))}")
+        return Arrival(name, origin, one.timestamp, body, offset, value, wrong)
+    return Arrival(name, origin, one.timestamp, body, offset, value)
+
+
+def _allowed(topic: str) -> tuple[str, ...]:
+    found = _ALLOWED.get(topic)
+    if found is None:
+        name = "actions.<department>" if topic.startswith(ACTIONS) else topic
+        found = _ALLOWED[topic] = topics()[name].schemas
+    return found
+
+
+_ALLOWED: dict[str, tuple[str, ...]] = {}
+
+
+def _latest(arrivals: Sequence[Arrival]) -> int:
+    """The latest time received that lies not beyond the log's own time."""
+    times = [
+        arrival.body["received_at"]
+        for arrival in arrivals
+        if arrival.fault is None and arrival.body is not None and "received_at" in arrival.body
+    ]
+    bound = max((arrival.appended_at for arrival in arrivals), default=0) + TOLERANCE_MS
+    return max((time for time in times if isinstance(time, int) and time <= bound), default=0)

@@ -1,0 +1,141 @@
+"""What each record of a poll will touch in casework, known before it is sent. Pure but for the books it keeps.
+
+Intake, classify, locate and detect run on books of their own; casework does not. A report touches the cells of the map
+in which its duplicates would lie, an action touches its case. What cannot be told by place touches the whole tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import NamedTuple
+
+from pipeline.domain.geo.tiles import neighbours_within
+from pipeline.domain.ids import tile_of_case
+from pipeline.events.base import Millis
+from pipeline.events.casework import CaseAction
+from pipeline.events.facts import CaseFiled
+from pipeline.events.intake import LocatedReport, ScreenedReport
+from pipeline.events.readings import Readings
+from pipeline.events.records import READINGS_SCHEMA, Arrival
+from pipeline.runtime.kafka.waves import ALONE, Touch, apart, merged
+from pipeline.stages.casebook import CELL_DEG, cell_key, keys_around
+from pipeline.stages.devicebook import DeviceBook
+from pipeline.stages.intake import IntakeBook
+from pipeline.stages.locate import REACH_M
+from pipeline.topology import Topology
+
+LOOKS, ACTS, PASSES = "looks", "acts", "passes"
+"""Reports look around; actions change what they find; everything passes through its tile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a case lies."""
+
+    lon: float | None
+    lat: float | None
+    family: str
+
+
+class Alarm(NamedTuple):
+    """A report that time alone will bring: when it became due, the partition of its device, what it touches."""
+
+    due: Millis
+    partition: int
+    touch: Touch
+
+
+class Foresight:
+    """Foresees the records of one log, poll after poll."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._reach = topology.casework.policy.duplicates.reach_of
+        self._devices = DeviceBook()
+        self._sites: dict[str, Site] = {}
+
+    def heard(self, fact: object) -> None:
+        """Remember where a case lies."""
+        if isinstance(fact, CaseFiled):
+            self._sites[fact.case_id] = Site(fact.lon, fact.lat, fact.family)
+
+    def poll(self, batch: Sequence[Arrival]) -> list[Touch]:
+        """What each record of a numbered poll touches, in order. Call it once for each poll, in order."""
+        messages = self._topology.intake.steps(IntakeBook(), batch).messages
+        reports = [message for message in messages if message.__class__ is ScreenedReport]
+        readings = [message for message in messages if message.__class__ is Readings]
+        found = self._topology.detect.steps(self._devices, readings)
+        self._devices.apply(found.changes)
+        touches: dict[int, list[Touch]] = {}
+        for located in self._topology.place([*reports, *found.messages]):
+            touches.setdefault(located.report.origin.offset, []).append(self.report(located))
+        for message in messages:
+            if isinstance(message, CaseAction):
+                touches.setdefault(message.origin.offset, []).append(self.action(message.case_id))
+        return [merged([_own(arrival), *touches.get(arrival.order, ())]) for arrival in batch]
+
+    def tick(self, now: Millis, partition_of: Callable[[str], int]) -> list[Alarm]:
+        """The alarms that a tick at ``now`` will bring, in order of the time at which they became due."""
+        found = self._topology.detect.tick(self._devices, now)
+        self._devices.apply(found.changes)
+        return [
+            Alarm(located.report.received_at, partition_of(located.report.device_id), self.report(located))
+            for located in self._topology.place(list(found.messages))
+        ]
+
+    def report(self, located: LocatedReport) -> Touch:
+        """A report reads the cases near it and may add one where it lies."""
+        report, tile, family = located.report, located.place.tile, located.classification.family
+        ways: dict[Hashable, str] = {("tile", name): PASSES for name in (tile, *located.place.neighbour_tiles)}
+        ways["report", report.report_id] = ALONE
+        if report.related_refs:
+            ways["tile", tile] = ALONE  # the order that it names may be part of any case
+        if report.lon is None or report.lat is None:
+            ways["placeless", tile, family] = LOOKS
+            people = (report.address_key, report.reporter_key, report.component_code)
+            return Touch(ways | {("person", tile, family, who): ALONE for who in people if who})
+        # Without a category too: tiles compare such cases with each other when they hear of them.
+        around = keys_around(report.lon, report.lat, self._reach(family), family)
+        return Touch(ways | dict.fromkeys(around, LOOKS) | {_cell(report.lon, report.lat, family): ALONE})
+
+    def action(self, case_id: str) -> Touch:
+        """An action changes one case, and with it what reports near it find."""
+        tile, site = tile_of_case(case_id), self._sites.get(case_id)
+        if site is None:
+            return Touch({("tile", tile): ALONE})
+        ways: dict[Hashable, str] = {("case", case_id): ALONE, ("tile", tile): PASSES}
+        if site.lon is None or site.lat is None:
+            return Touch(ways | {("placeless", tile, site.family): ACTS})
+        beyond = neighbours_within(site.lon, site.lat, REACH_M)
+        cell = _cell(site.lon, site.lat, site.family)
+        return Touch(ways | {("tile", name): PASSES for name in beyond} | {cell: ACTS})
+
+
+def _own(arrival: Arrival) -> Touch:
+    """The number a record has at its source; the readings of a device stay in line."""
+    body = arrival.body or {}
+    if arrival.schema == READINGS_SCHEMA:
+        return Touch(line=("device", body.get("device_id")))
+    return Touch({("number", body.get("source_system"), body.get("source_ref")): ALONE})
+
+
+def _cell(lon: float, lat: float, family: str) -> int:
+    return cell_key(floor(lat / CELL_DEG), floor(lon / CELL_DEG), family)
+
+
+def tick_waves(alarms: Sequence[Alarm], now: Millis, partitions: int) -> list[dict[int, Millis]]:
+    """Which partitions to tell which time, one wave after the other, so that alarms come in order where it matters.
+
+    A time that is told brings all that became due before it; so whatever has to wait for an alarm of another partition
+    is told a later time. The last wave tells everybody ``now``.
+    """
+    found: list[dict[int, Millis]] = []
+    together: list[Alarm] = []
+    for alarm in alarms:
+        if any(other.partition != alarm.partition and apart(other.touch, alarm.touch) for other in together):
+            found.append({other.partition: min(other.due + 1, now) for other in together})
+            together = []
+        together.append(alarm)
+    return [*found, dict.fromkeys(range(partitions), now)]

@@ -1,0 +1,72 @@
+"""Lanes: which topics feed which stages, and where their state is kept.
+
+The partitions of a lane's topics with the same number share one state, so all of them have the same partition count and
+go to the same worker. The urgent lane has a state of its own: its worker never waits behind ordinary reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.reference.model import Reference
+from pipeline.stage import State
+from pipeline.stages.casebook import CaseBook
+from pipeline.stages.devicebook import DeviceBook
+from pipeline.stages.intake import IntakeBook
+
+LOCATED, LOCATED_URGENT, NOTICES = "reports.located", "reports.located.urgent", "casework.notices"
+ACTIONS = "actions."
+"""One topic of actions for each department."""
+URGENT = frozenset({"reports.urgent", LOCATED_URGENT})
+"""Topics that are polled before all others."""
+
+Books = Mapping[str, Callable[[], State]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A name, its input topics and the books of its state."""
+
+    name: str
+    topics: tuple[str, ...]
+    books: Books
+
+    @property
+    def changelog(self) -> str:
+        """The compacted topic that keeps its state."""
+        return f"changelog.{self.name}"
+
+
+LANES = {
+    lane.name: lane
+    for lane in (
+        Lane(
+            "intake",
+            ("reports.grid-worker", "reports.hotline", "reports.other", "work.logs"),
+            {"intake": IntakeBook},
+        ),
+        Lane("urgent", ("reports.urgent",), {"intake": IntakeBook}),
+        Lane("detect", ("readings.sensor",), {"detect": DeviceBook}),
+        Lane("casework", (LOCATED_URGENT, NOTICES, LOCATED), {"casework": CaseBook, "actions": IntakeBook}),
+    )
+}
+"""All lanes by name, urgent ones of casework first. Casework also reads the actions of every department."""
+
+
+TRIAGE = "manual-triage"
+"""The desk of people that decides what no rule decides; it has topics like any department."""
+
+
+def departments_of(reference: Reference) -> tuple[str, ...]:
+    """Everybody who may be assigned a case, the triage desk included."""
+    return (*sorted(row.id for row in reference.tables.departments if row.id != TRIAGE), TRIAGE)
+
+
+def lanes_of(names: Iterable[str], departments: Iterable[str]) -> tuple[Lane, ...]:
+    """The lanes with these names; casework reads the actions of ``departments``. Raises ``KeyError``."""
+    actions = tuple(f"{ACTIONS}{department}" for department in departments)
+    return tuple(
+        Lane(lane.name, (*lane.topics, *actions), lane.books) if lane.name == "casework" else lane
+        for lane in (LANES[name] for name in names)
+    )

@@ -1,0 +1,59 @@
+"""Where each output goes: topic and key of facts, messages, assignments. Pure; the transaction writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connectors.librdkafka.transactions import Written
+from pipeline.events.base import Value
+from pipeline.events.casework import CaseworkInput, tile_of_input
+from pipeline.events.facts import CaseDispatched, Fact, RecordQuarantined, Samples
+from pipeline.events.intake import LocatedReport
+from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_URGENT, NOTICES
+from pipeline.wire.serde import STRUCTS, encode_struct
+from schemas.topics import of_schema
+
+
+def _routes() -> dict[type[Value], tuple[str, str]]:
+    """Fact to its topic and the field that is its key, as the topic files say."""
+    found: dict[type[Value], tuple[str, str]] = {}
+    for name, kind in STRUCTS.items():
+        for topic in of_schema(name):
+            if topic.name.startswith("facts."):
+                found[kind] = (topic.name, topic.key)
+    return found
+
+
+ROUTES = _routes()
+
+
+def fact_records(facts: Iterable[Fact | Samples]) -> Iterable[Written]:
+    """A record for each fact, and one more for the department when it is an assignment."""
+    for fact in facts:
+        value = encode_struct(fact)
+        kind = fact.__class__
+        if kind is RecordQuarantined:
+            yield Written("quarantine", _place_of(fact).encode(), value)
+            continue
+        topic, key = ROUTES[kind]
+        yield Written(topic, getattr(fact, key).encode(), value)
+        if kind is CaseDispatched:
+            yield Written(f"assignments.{fact.department}", fact.case_id.encode(), value)  # type: ignore[union-attr]
+
+
+def casework_records(messages: Iterable[CaseworkInput]) -> Iterable[Written]:
+    """A record for each message to casework, keyed by its tile; emergencies go ahead on a topic of their own."""
+    for message in messages:
+        yield Written(_casework_topic(message), tile_of_input(message).encode(), encode_struct(message))
+
+
+def _casework_topic(message: CaseworkInput) -> str:
+    if message.__class__ is not LocatedReport:
+        return NOTICES
+    urgent = message.report.urgent or message.classification.case_class == "emergency"
+    return LOCATED_URGENT if urgent else LOCATED
+
+
+def _place_of(fact: Fact | Samples) -> str:
+    assert isinstance(fact, RecordQuarantined)
+    return f"{fact.topic}/{fact.partition}/{fact.offset}"

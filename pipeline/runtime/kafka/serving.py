@@ -1,0 +1,142 @@
+"""A worker with all that belongs to it: city, lanes, metrics, health."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline.errors import ConfigFaults, Fault
+from pipeline.events.facts import RecordQuarantined
+from pipeline.runtime.city import load_city, topology_of
+from pipeline.runtime.health import HealthServer
+from pipeline.runtime.instruments import Instruments
+from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.lanes import departments_of, lanes_of
+from pipeline.runtime.kafka.points import dying_at, nothing
+from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
+from pipeline.runtime.logs import log_to_stderr
+from pipeline.settings import KafkaSettings, Settings
+from pipeline.stages.casebook import CaseBook
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What one worker is asked to be."""
+
+    lanes: Sequence[str]
+    city: Path | None
+    health: str
+    policy: WorkerPolicy
+    folder: str
+    log_level: str = "warning"
+    json_log: bool = False
+    die_at: str | None = None
+
+
+def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
+    """Run one worker until a signal ends it. Raises :class:`ConfigFaults` before anything is started."""
+    log_to_stderr(start.log_level, as_json=start.json_log)
+    city = load_city(settings.reference, start.city)
+    host, _, port = start.health.rpartition(":")
+    if not port.isdigit():
+        raise ConfigFaults([Fault("arguments", "--health", start.health, "give host:port")])
+    instruments = Instruments("worker", needs=("kafka", "tables"))
+    watching = Watching(instruments)
+    lanes = lanes_of(start.lanes, departments_of(city.reference))
+    worker = KafkaWorker(
+        topology_of(city, settings), lanes, kafka, start.policy, watching,
+        data_folder=start.folder, point=dying_at(start.die_at) if start.die_at else nothing,
+    )  # fmt: skip
+    watching.worker = worker
+    watching.stage = {"urgent": "intake"}.get(start.lanes[-1], start.lanes[-1])
+    instruments.build(version("wangge"), city.reference.version)
+    server = HealthServer(instruments, host=host, port=int(port), status=watching.status)
+    server.start()
+    try:
+        worker.run(start.log_level)
+    finally:
+        server.stop()
+
+
+class Watching:
+    """Tells the instruments how the worker fares."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self.instruments = instruments
+        self.worker: KafkaWorker | None = None
+        self.stage = "casework"
+        """Under which stage the time of the stages is counted: the last of the worker's lanes."""
+
+    def assigned(self, places: Collection[tuple[str, int]]) -> None:
+        """A rebalance is over."""
+        self.instruments.rebalanced()
+        self.instruments.assigned(list(places))
+        self.instruments.ready("kafka", True)
+
+    def polled(self, places: Mapping[tuple[str, int], tuple[int, int, float]]) -> None:
+        """Records behind and age in seconds of each partition that was polled."""
+        self.instruments.touched()
+        for (topic, partition), (_, behind, age) in places.items():
+            self.instruments.lag(topic, partition, behind, age)
+            self.instruments.took(topic, partition)
+
+    def batch(self, batch: Batch, feed_seconds: float, commit_seconds: float) -> None:
+        """One poll is done."""
+        ins = self.instruments
+        ins.batch("poll", batch.records, feed_seconds + commit_seconds)
+        ins.batch(self.stage, batch.records, feed_seconds)
+        ins.batch("commit", batch.records, commit_seconds)
+        ins.settlements(batch.settled)
+        ins.facts(batch.facts)
+        for channel, number in Counter(one.channel for one in batch.settled if not one.derived).items():
+            ins.received(channel, number)
+        for topic, number in Counter(one.topic for one in batch.written).items():
+            ins.produced(topic, number)
+        refused = Counter((one.topic, one.reason) for one in batch.facts if isinstance(one, RecordQuarantined))
+        for (topic, reason), number in refused.items():
+            ins.quarantined(topic, reason, number)
+        ins.transaction("committed", commit_seconds)
+        for (topic, partition), offset in batch.offsets.items():
+            ins.committed(topic, partition, offset)
+
+    def idle(self) -> None:
+        """The loop turns and no poll is in work."""
+        self.instruments.touched()
+
+    def ready(self) -> None:
+        """Every state of this worker is here: count from it who has not answered yet."""
+        self.instruments.ready("tables", True)
+        if self.worker is None:
+            return
+        books = [state.books.get("casework") for state in list(self.worker.engine.states.values())]
+        self.instruments.unanswered(
+            book.get("case", key)
+            for book in books
+            if isinstance(book, CaseBook)
+            for space, key, _ in list(book.entries())
+            if space == "case"
+        )
+
+    def transaction(self, outcome: str) -> None:
+        """A transaction was taken back: ``retried`` or ``fenced``."""
+        self.instruments.transaction(outcome)
+
+    def recovered(self, lane: str, partition: int, entries: int, seconds: float) -> None:
+        """The state of one partition was read back."""
+        self.instruments.recovered(lane, seconds, entries)
+        state = self.worker.engine.states.get((lane, partition)) if self.worker is not None else None
+        book = state.books.get("casework") if state is not None else None
+        if isinstance(book, CaseBook):
+            self.instruments.state_entries(lane, len(book))
+
+    def status(self) -> dict[str, object]:
+        """What /status tells besides."""
+        if self.worker is None:
+            return {}
+        states = {
+            f"{lane}-{number}": len(list(state.books)) for (lane, number), state in self.worker.engine.states.items()
+        }
+        return {"lanes": [lane.name for lane in self.worker.engine.lanes], "states": states}

@@ -1,0 +1,116 @@
+"""The spotter: reads reports ahead of the workers and copies what looks urgent into the lane of emergencies.
+
+A backlog of ordinary reports then holds no emergency up. The copy has the key and the bytes of the original; casework
+knows it by its number, so of the two only the first counts. Offsets are committed after the copies stand in Kafka:
+after a crash some are copied once more, none is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from threading import Event
+from typing import Protocol
+
+from connectors.librdkafka.following import Read
+from connectors.librdkafka.grouped import GroupReader
+from connectors.librdkafka.sending import Ends, Sender
+from pipeline.errors import NeighbourAway
+
+log = logging.getLogger("wangge.spotter")
+SOURCES = ("reports.grid-worker", "reports.hotline", "reports.other")
+LANE = "reports.urgent"
+GROUP = "spotter"
+READ_RECORDS = 10_000
+READ_S = 0.05
+LONGEST_PAUSE_S = 10.0
+
+
+class Watch(Protocol):
+    """Who hears how the spotter fares (the instruments)."""
+
+    def touched(self) -> None:
+        """One turn of the loop."""
+
+    def assigned(self, places: Collection[tuple[str, int]]) -> None:
+        """A rebalance is over."""
+
+    def took(self, topic: str, partition: int) -> None:
+        """Records are in hand."""
+
+    def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
+        """How far behind."""
+
+    def committed(self, topic: str, partition: int, position: int) -> None:
+        """How far it is done."""
+
+    def scanned(self, records: int) -> None:
+        """Looked at."""
+
+    def spotted(self, topic: str, records: int) -> None:
+        """Copied."""
+
+
+class Spotter:
+    """One member of the spotters' group."""
+
+    def __init__(
+        self, config: Mapping[str, object], prefix: str, looks_urgent: Callable[[bytes], bool], watch: Watch
+    ) -> None:
+        self._config, self._prefix, self._looks, self._watch = config, prefix, looks_urgent, watch
+        self._sender = Sender(config)
+
+    def run(self, stop: Event) -> None:
+        """Work until it is told to stop. While Kafka is away it waits and begins anew at its last commit."""
+        pause = 0.2
+        while not stop.is_set():
+            reader = GroupReader(
+                self._config, self._prefix + GROUP, [self._prefix + topic for topic in SOURCES], self._assigned
+            )
+            try:
+                while not stop.is_set():
+                    self.turn(reader)
+                    pause = 0.2
+            except NeighbourAway as away:
+                log.warning("the same records are read again: %s", away)
+                stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            finally:
+                reader.close()
+
+    def turn(self, reader: GroupReader) -> int:
+        """Read what is there, copy what looks urgent, note how far. Gives back how many records were looked at."""
+        self._watch.touched()
+        records = reader.read(READ_RECORDS, READ_S)
+        if not records:
+            return 0
+        self._tell(reader, records)
+        looks = self._looks
+        urgent = [record for record in records if looks(record.value or b"")]
+        for record in urgent:
+            self._sender.send(self._prefix + LANE, record.key, record.value)
+        if urgent:
+            self._sender.flush()
+        self._noted(reader.commit())
+        self._watch.scanned(len(records))
+        for topic in {record.topic for record in urgent}:
+            self._watch.spotted(self._bare(topic), sum(record.topic == topic for record in urgent))
+        return len(records)
+
+    def _tell(self, reader: GroupReader, records: Iterable[Read]) -> None:
+        now = time.time() * 1000
+        for (topic, partition), last in {(record.topic, record.partition): record for record in records}.items():
+            behind = reader.behind((topic, partition))
+            self._watch.took(self._bare(topic), partition)
+            self._watch.lag(self._bare(topic), partition, behind, max(now - last.timestamp, 0) / 1000 if behind else 0)
+
+    def _noted(self, ends: Ends) -> None:
+        for (topic, partition), end in ends.items():
+            self._watch.committed(self._bare(topic), partition, end)
+
+    def _assigned(self, places: Collection[tuple[str, int]]) -> None:
+        self._watch.assigned([(self._bare(topic), partition) for topic, partition in places])
+
+    def _bare(self, topic: str) -> str:
+        return topic[len(self._prefix) :]

@@ -1,0 +1,287 @@
+"""A worker: polls that Faust brings go through the engine and out in one transaction each.
+
+What it promises: a record's effects (facts, messages, state, position) become visible once, together, whatever dies
+and whenever. A worker whose group went on without it writes nothing. A fault of a neighbour is waited for with the same
+poll in hand; a bug stops the process (exit code 70) with nothing acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connectors.kafka.config import for_librdkafka
+from connectors.librdkafka.reading import records_of
+from connectors.librdkafka.transactions import Membership, Superseded, Transactions
+from pipeline.errors import NeighbourAway
+from pipeline.runtime.kafka.brought import Brought, Worker
+from pipeline.runtime.kafka.engine import Batch, Engine, Poll
+from pipeline.runtime.kafka.lanes import URGENT, Lane
+from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.runtime.kafka.points import Point, nothing
+from pipeline.runtime.kafka.refusals import RefusalLimits
+from pipeline.settings import KafkaSettings
+from pipeline.topology import Topology
+
+log = logging.getLogger("wangge.worker")
+BUG_EXIT = 70
+TURN_S = 5.0
+REVOKE_S = 10.0
+"""Longest wait for a poll in work when partitions are taken away; its transaction is refused if it comes later."""
+
+
+class Watcher(Protocol):
+    """Who hears how a worker fares (metrics, liveness)."""
+
+    def assigned(self, places: Collection[tuple[str, int]]) -> None:
+        """A rebalance is over; these partitions are this worker's."""
+
+    def polled(self, places: Mapping[tuple[str, int], tuple[int, int, float]]) -> None:
+        """Position, records behind and age in seconds of each partition that was polled."""
+
+    def idle(self) -> None:
+        """The loop turns and no poll is in work."""
+
+    def ready(self) -> None:
+        """Every state of the partitions at hand was read."""
+
+    def batch(self, batch: Batch, feed_seconds: float, commit_seconds: float) -> None:
+        """One poll is done."""
+
+    def transaction(self, outcome: str) -> None:
+        """A transaction was taken back: ``retried`` or ``fenced``."""
+
+    def recovered(self, lane: str, partition: int, entries: int, seconds: float) -> None:
+        """The state of one partition was read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPolicy:
+    """How a worker polls."""
+
+    poll_records: int = 1_000
+    part_records: int = 250
+    """Records of one transaction; the next part goes through the stages while one is written."""
+    max_refused: float = 0.2
+    """Share of refused records that stops the worker."""
+    first_pause_s: float = 0.2
+    longest_pause_s: float = 10.0
+
+
+class KafkaWorker:
+    """Lanes of the pipeline in one process of the group."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        lanes: Sequence[Lane],
+        settings: KafkaSettings,
+        policy: WorkerPolicy,
+        watcher: Watcher,
+        *,
+        data_folder: str,
+        point: Callable[[Point], None] = nothing,
+    ) -> None:
+        self.engine = Engine(topology, lanes, RefusalLimits(ratio=policy.max_refused))
+        self.settings, self.policy, self.watcher, self.point = settings, policy, watcher, point
+        self.name = "-".join(lane.name for lane in lanes)
+        topics = [settings.prefix + topic for topic in self.engine.lane_of]
+        self.faust = Worker(
+            settings, f"{settings.prefix}worker-{self.name}", topics, {settings.prefix + name for name in URGENT},
+            self.take, poll_records=policy.poll_records, data_folder=data_folder,
+        )  # fmt: skip
+        self.faust.on_rebalance(self.assigned, self.revoked)
+        self.faust.on_stop(self.stopping)
+        self.faust.every(TURN_S, self.turn)
+        self._client = for_librdkafka(settings)
+        self._transactions: Transactions | None = None
+        self._mine: frozenset[tuple[str, int]] = frozenset()
+        self._generation = -1
+        self._working = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, "writer")
+        self._stopping = False
+
+    def run(self, log_level: str) -> None:
+        """Work until a signal ends it."""
+        self.faust.run(log_level)
+
+    async def turn(self) -> None:
+        """Tell that the loop is alive; while a poll is in work only its progress counts."""
+        if not self._working.locked():
+            self.watcher.idle()
+
+    async def stopping(self) -> None:
+        """The worker is asked to stop: the poll in work is written, no other is begun."""
+        self._stopping = True
+        await self.revoked()
+
+    # --- assignment -----------------------------------------------------------------------------------------------
+
+    async def revoked(self) -> None:
+        """A rebalance began: let the poll in work finish, within bounds."""
+        loop = asyncio.get_running_loop()
+        if await loop.run_in_executor(None, lambda: self._working.acquire(timeout=REVOKE_S)):
+            self._working.release()
+
+    async def assigned(self, partitions: Collection[Any]) -> None:
+        """Keep states whose partitions stay here without a break, let go of the others, read the new ones."""
+        await asyncio.get_running_loop().run_in_executor(None, self._assigned, list(partitions))
+
+    def _assigned(self, partitions: Sequence[Any]) -> None:
+        with self._working:
+            before, self._generation = self._generation, self.faust.membership().generation
+            self._mine = frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
+            if self._generation != before + 1:
+                self.engine.states.clear()
+            kept = self._needed(self._mine)
+            for place in [place for place in self.engine.states if place not in kept]:
+                del self.engine.states[place]
+        self.watcher.assigned(self._mine)
+        threading.Thread(target=self._read_ahead, args=(self._generation,), daemon=True).start()
+
+    def _read_ahead(self, generation: int) -> None:
+        """Bring states back before their first record asks for them."""
+        for place in sorted(self._needed(self._mine)):
+            with self._working:
+                if self._generation != generation:
+                    return
+                try:
+                    self._bring(place)
+                except NeighbourAway as away:
+                    log.warning("state of %s is not read yet: %s", place, away)
+        with self._working:
+            if self._generation == generation:
+                self.watcher.ready()
+
+    def _needed(self, places: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+        return {(self.engine.lane_of[topic].name, number) for topic, number in places}
+
+    def _bare(self, topic: str) -> str:
+        return topic[len(self.settings.prefix) :]
+
+    # --- polls ----------------------------------------------------------------------------------------------------
+
+    async def take(self, brought: Brought) -> None:
+        """One poll to its end. Whatever is no neighbour's fault ends the process: nothing was acknowledged."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._take, brought)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            log.exception("the worker stops; nothing of this poll was acknowledged")
+            logging.shutdown()
+            os._exit(BUG_EXIT)
+
+    def _take(self, brought: Brought) -> None:
+        pause = self.policy.first_pause_s
+        self.watcher.polled(self._lags(brought))
+        self.point("polled")
+        while True:
+            with self._working:
+                poll = {(self._bare(tp.topic), tp.partition): found for tp, found in brought.records.items()}
+                reader = self.faust.membership()
+                if self._stopping or reader.generation != self._generation or not self._mine.issuperset(poll):
+                    return  # whoever has the partitions afterwards is given these records again
+                try:
+                    self._work(poll, reader)
+                    return
+                except Superseded as reason:
+                    self._drop(poll, "fenced", reason)
+                    return
+                except NeighbourAway as reason:
+                    self._drop(poll, "retried", reason)
+            time.sleep(pause)
+            pause = min(2 * pause, self.policy.longest_pause_s)
+
+    def _work(self, poll: Poll, reader: Membership) -> None:
+        """A poll in parts: while one part is being written the next goes through the stages.
+
+        A fault of any part is a fault of the poll; parts that were written are left out when it is fed again.
+        """
+        for place in sorted(self._needed(poll)):
+            self._bring(place)
+        self.point("recovered")
+        writing: Future[None] | None = None
+        try:
+            for part in parts_of(poll, self.policy.part_records):
+                begun = time.perf_counter()
+                batch = self.engine.feed(part)
+                seconds = time.perf_counter() - begun
+                self.point("fed")
+                if writing is not None:
+                    writing.result()
+                writing = self._writer.submit(self._commit, batch, reader, seconds)
+        finally:
+            if writing is not None:
+                wait([writing])
+        if writing is not None:
+            writing.result()
+
+    def _commit(self, batch: Batch, reader: Membership, fed_seconds: float) -> None:
+        begun = time.perf_counter()
+        if self._transactions is None:
+            identity = self.settings.instance_id or f"{os.uname().nodename}-{os.getpid()}"
+            self._transactions = Transactions(self._client, f"{self.settings.prefix}{self.name}-{identity}", self.point)
+        prefix = self.settings.prefix
+        written = batch.written if not prefix else [one._replace(topic=prefix + one.topic) for one in batch.written]
+        offsets = {(prefix + topic, number): offset for (topic, number), offset in batch.offsets.items()}
+        self._transactions.commit(written, offsets, reader)
+        self.point("committed")
+        self.watcher.batch(batch, fed_seconds, time.perf_counter() - begun)
+
+    def _lags(self, brought: Brought) -> dict[tuple[str, int], tuple[int, int, float]]:
+        now = time.time() * 1000
+        found = {}
+        for tp, records in brought.records.items():
+            last = records[-1]
+            behind = max(self.faust.end(tp) - last.offset - 1, 0)
+            found[self._bare(tp.topic), tp.partition] = (last.offset + 1, behind, max(now - last.timestamp, 0) / 1000)
+        return found
+
+    def _drop(self, poll: Collection[tuple[str, int]], outcome: str, reason: Exception) -> None:
+        """What a poll did to its states was not written: they are read again when they are needed."""
+        log.warning("a transaction was taken back (%s): %s", outcome, reason)
+        self.watcher.transaction(outcome)
+        for place in self._needed(poll):
+            self.engine.states.pop(place, None)
+        if outcome == "retried" and self._transactions is not None:
+            self._transactions.forget()
+            self._transactions = None
+
+    def _bring(self, place: tuple[str, int]) -> None:
+        """The state of one lane and partition, read from its changelog unless it is here."""
+        if place in self.engine.states:
+            return
+        lane = next(lane for lane in self.engine.lanes if lane.name == place[0])
+        begun, state, entries = time.perf_counter(), LaneState(lane), 0
+        for records in records_of(self._client, self.settings.prefix + lane.changelog, place[1]):
+            entries += state.restore(records)
+        state.restored()
+        self.engine.states[place] = state
+        self.watcher.recovered(lane.name, place[1], entries, time.perf_counter() - begun)
+
+
+def parts_of(poll: Poll, size: int) -> Iterator[Poll]:
+    """A poll in parts of about ``size`` records, partition by partition, each in its order; at least one part."""
+    part: dict[tuple[str, int], Sequence[Any]] = {}
+    room = size
+    for place, records in poll.items():
+        for start in range(0, len(records), size):
+            piece = records[start : start + size]
+            if len(piece) > room and part:
+                yield part
+                part, room = {}, size
+            part[place] = piece
+            room -= len(piece)
+            if room <= 0:
+                yield part
+                part, room = {}, size
+    if part:
+        yield part

@@ -1,0 +1,50 @@
+"""What casework decides on a report: part of a known case or new, a case or not, and who must act."""
+
+from __future__ import annotations
+
+from pipeline.events.base import Millis, Value
+
+
+class Verdict(Value, frozen=True, kw_only=True):
+    """What the report is: linked to ``case_id`` (``how`` says why), or new (``case_id`` "") and what it comes after."""
+
+    case_id: str = ""
+    how: str = ""
+    score: float = 0.0
+    distance_m: float | None = None
+    gap_ms: int = 0
+    similarity: float = 0.0
+    rule: str = ""
+    recurrence_of: str = ""
+    repeat_complaint_of: str = ""
+
+
+class Filing(Value, frozen=True, kw_only=True):
+    """The decision: fate and outcome, the state a case starts in, the row applied and the handling limit it gives."""
+
+    fate: str
+    outcome: str
+    state: str = ""
+    rule: str = ""
+    reason: str = ""
+    measured: float | None = None
+    unit: str = ""
+    limit_value: int = 0
+    clock: str = ""
+
+
+class Route(Value, frozen=True, kw_only=True):
+    """The decision, its reason and the candidates that were considered, best first."""
+
+    department: str
+    assistants: tuple[str, ...] = ()
+    person: str = ""
+    team: str = ""
+    duty: str = ""
+    reason: str = ""
+    candidates: tuple[str, ...] = ()
+    legal_basis: str = ""
+    law_overlap: bool = False
+    due_at: Millis | None = None
+    limit_value: int = 0
+    clock: str = ""

@@ -1,0 +1,1 @@
+"""The fault matrix: real processes against real servers, killed, frozen, starved; nothing may be lost or doubled."""

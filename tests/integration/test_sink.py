@@ -1,0 +1,222 @@
+"""The sink between a real broker and ClickHouse: killed, frozen or cut off, it loses and doubles nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connectors.sinks.clickhouse.faultpoints import POINTS
+from connectors.sinks.clickhouse.preflight import preflight
+from connectors.sinks.clickhouse.server import Server
+from pipeline.errors import ConfigFaults
+from pipeline.events.facts import PatrolLogged
+from pipeline.settings import ClickHouseSettings, KafkaSettings
+from tests.integration.sinks import PATIENCE, Rig, wait_until
+from tests.sinks.facts import a_fact
+from tests.support.ddl18 import tables_for_18
+from tests.support.front.disturbance import Disturbance
+from tests.support.servers import FrontServer, Servers, clickhouse_settings_of
+
+
+@pytest.fixture
+def rig(kafka_settings: KafkaSettings, clickhouse_settings: ClickHouseSettings, tmp_path: Path) -> Rig:
+    """On shared servers."""
+    return Rig(kafka_settings, clickhouse_settings, tmp_path).make()
+
+
+@pytest.fixture
+def own(kafka_settings: KafkaSettings, servers: Servers, tmp_path: Path) -> tuple[Rig, FrontServer]:
+    """With a ClickHouse of the test's own, to disturb."""
+    front = servers.front()
+    return Rig(kafka_settings, clickhouse_settings_of(front, "wangge"), tmp_path).make(), front
+
+
+FIRST_LIFE = [point for point in POINTS if point not in ("recovering", "probed", "quarantined")]
+
+
+def test_killed_at_every_point_it_goes_on_where_it_was(rig: Rig) -> None:
+    for point in FIRST_LIFE:
+        rig.send(100)
+        assert rig.begin("--fault-point", f"{point}:1").wait(PATIENCE) == -signal.SIGKILL, point
+    for point in ("recovering", "probed"):  # killed again while it repairs
+        rig.send(100)
+        assert rig.begin("--fault-point", "between:1").wait(PATIENCE) == -signal.SIGKILL
+        assert rig.begin("--fault-point", f"{point}:1").wait(PATIENCE) == -signal.SIGKILL, point
+    figures = rig.drain()
+    assert figures["lag"] == figures["plans"] == 0
+    rig.assert_exact()
+
+
+def test_it_stops_in_order_and_leaves_no_plan(rig: Rig) -> None:
+    rig.send(200)
+    sink = rig.begin()
+    wait_until(lambda: rig.count()[0] > 0)
+    rig.send(200)
+    sink.terminate()
+    assert sink.wait(PATIENCE) == 0
+    assert rig.drain()["probes"] == 0, "nothing was left in flight"
+    rig.assert_exact()
+
+
+def test_two_share_the_partitions_and_one_is_killed(rig: Rig) -> None:
+    rig.instance = ""
+    rig.send(200)
+    first, second = rig.begin(), rig.begin()
+    wait_until(lambda: rig.count()[0] == rig.wanted())
+    rig.send(500)
+    first.kill()
+    wait_until(lambda: rig.count()[1] == rig.wanted())
+    second.terminate()
+    assert second.wait(PATIENCE) == 0
+    rig.assert_exact()
+
+
+def test_a_frozen_process_is_refused_when_it_wakes(own: tuple[Rig, FrontServer]) -> None:
+    rig, front = own
+    rig.instance = ""
+    rig.send(100)
+    front.disturb(Disturbance(on="INSERT", do="hang"))
+    zombie = rig.begin()
+    wait_until(front.disturbed)
+    zombie.send_signal(signal.SIGSTOP)  # in the middle of an insert
+    front.heal()  # which takes effect all the same
+    rig.send(300)
+    rig.drain()
+    zombie.send_signal(signal.SIGCONT)
+    rig.send(100)
+    wait_until(lambda: rig.count()[1] == rig.wanted())
+    zombie.terminate()
+    assert zombie.wait(PATIENCE) == 0
+    rig.drain()
+    rig.assert_exact()
+
+
+def test_it_waits_for_clickhouse_and_goes_on_by_itself(own: tuple[Rig, FrontServer]) -> None:
+    rig, front = own
+    sink = rig.begin("--patience", "5", "--memory-mb", "1")
+    rig.send(200)
+    wait_until(lambda: rig.count()[0] > 0)
+    front.kill9()
+    rig.send(500)
+    front.restart()
+    rig.send(100)
+    wait_until(lambda: rig.count()[1] == rig.wanted())
+    sink.terminate()
+    assert sink.wait(PATIENCE) == 0
+    rig.assert_exact()
+
+
+DISTURBANCES = {
+    "an insert hangs": Disturbance(on="INSERT INTO", do="hang", times=2),
+    "the answer is lost": Disturbance(on="INSERT INTO", do="drop", when="after", times=3),
+    "the insert is lost": Disturbance(on="INSERT INTO", do="drop", when="before", times=3),
+    "the server is short of memory": Disturbance(on="INSERT INTO", do="fail", code=241, times=3),
+}
+
+
+def test_a_failing_insert_is_tried_again_until_it_is_in(own: tuple[Rig, FrontServer]) -> None:
+    rig, front = own
+    sink = rig.begin("--patience", "3")
+    for what, disturbance in DISTURBANCES.items():
+        front.disturb(disturbance)
+        rig.send(100)
+        wait_until(lambda: rig.count()[1] == rig.wanted(), what)
+        assert front.disturbed(), what
+        front.heal()  # what hung takes effect now, late
+    sink.terminate()
+    assert sink.wait(PATIENCE) == 0
+    rig.drain()
+    rig.assert_exact()
+
+
+def test_bad_rows_and_bytes_end_in_quarantine_and_count_as_accounted(rig: Rig) -> None:
+    rig.rows("ALTER TABLE db.patrols ADD CONSTRAINT walked CHECK distance_m >= 0")
+    facts = [a_fact(PatrolLogged, f"p{number}", distance_m=-1.0 if number in (7, 31) else 5.0) for number in range(60)]
+    rig.write("facts.work", facts)
+    rig.raw("facts.work", [b"no fact at all"])
+    assert rig.begin("--fault-point", "quarantined:1").wait(PATIENCE) == -signal.SIGKILL
+    figures = rig.drain()
+    assert figures["rejected"].keys() <= {"sink_rejected", "undecodable"}
+    assert rig.rows("SELECT count(), uniqExact(fact_id) FROM db.patrols") == [(58, 58)]
+    reasons = rig.rows("SELECT reason, uniqExact(fact_id) FROM db.quarantine GROUP BY reason ORDER BY reason")
+    assert reasons == [("sink_rejected", 2), ("undecodable", 1)]
+    totals = rig.verify()["totals"]
+    assert (totals["missing"], totals["doubled"], totals["quarantined"]) == (0, 0, 3)
+
+
+def test_a_topic_that_is_refused_as_a_whole_stops_the_sink(rig: Rig) -> None:
+    rig.raw("facts.work", [b"another format"] * 300)
+    done = rig.wangge("sink", "--until-done")
+    assert done.returncode == 3
+    assert "too many records" in done.stderr
+    assert rig.verify()["totals"]["pending"] >= 300, "nothing was acknowledged"
+
+
+SPOILED = {
+    "ALTER TABLE db.tasks DROP COLUMN items": "ADD COLUMN `items` Int64",
+    "ALTER TABLE db.tasks MODIFY COLUMN minutes String": "MODIFY COLUMN `minutes` Float64",
+    "ALTER TABLE db.tasks MODIFY SETTING non_replicated_deduplication_window = 0": "MODIFY SETTING non_replicated",
+    "CREATE MATERIALIZED VIEW db.v ENGINE = SummingMergeTree ORDER BY unit AS SELECT unit, count() AS n FROM db.tasks "
+    "GROUP BY unit": "MODIFY SETTING non_replicated_deduplication_window = 10000",
+}
+
+
+def test_it_refuses_to_start_with_the_sql_that_mends_it(rig: Rig) -> None:
+    server = Server(rig.clickhouse)
+    for spoil, told in SPOILED.items():
+        rig.rows(spoil)
+        with pytest.raises(ConfigFaults) as caught:
+            preflight(server, rig.clickhouse.database)
+        (fault,) = caught.value.faults
+        assert told in fault.remedy
+        rig.rows(fault.remedy)
+        preflight(server, rig.clickhouse.database)
+    server.close()
+    rig.rows("DROP TABLE db.tasks")
+    done = rig.wangge("sink", "--until-done")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tasks = 'no such table': run `wangge migrate`" in done.stderr
+
+
+def test_verify_finds_what_is_missing_doubled_changed_and_from_nowhere(rig: Rig) -> None:
+    rig.send(200)
+    rig.drain()
+    rig.rows("ALTER TABLE db.cases DELETE WHERE fact_id = 'f0' SETTINGS mutations_sync = 1")
+    rig.rows("INSERT INTO db.cases SELECT * FROM db.cases WHERE fact_id = 'f3'")
+    rig.rows("ALTER TABLE db.cases UPDATE grid = 'other' WHERE fact_id = 'f6' SETTINGS mutations_sync = 1")
+    rig.rows("INSERT INTO db.cases SELECT * REPLACE('x' AS fact_id) FROM (SELECT * FROM db.cases WHERE fact_id = 'f9')")
+    done = rig.wangge("verify", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["right"]) == (1, False)
+    totals = answer["totals"]
+    assert (totals["missing"], totals["doubled"], totals["differing"]) == (1, 1, 1)
+    assert totals["stray"] == 1
+
+
+def test_an_old_server_without_tokens_is_looked_at_before_anything_is_written_again(
+    kafka_settings: KafkaSettings, clickhouse_18_settings: ClickHouseSettings, tmp_path: Path
+) -> None:
+    rig = Rig(kafka_settings, clickhouse_18_settings, tmp_path)
+    rig.make_topics()
+    for statement in tables_for_18(clickhouse_18_settings.database):
+        rig.rows(statement)
+    for point in ("planned", "between", "inserted"):
+        rig.send(100)
+        assert rig.begin("--fault-point", f"{point}:1").wait(PATIENCE) == -signal.SIGKILL, point
+    figures = rig.drain()
+    assert (figures["mode"], figures["probes"] > 0) == ("probe", True)
+    rig.assert_exact()
+
+
+def test_migrating_again_changes_nothing(rig: Rig) -> None:
+    made: Callable[[], object] = lambda: rig.rows(  # noqa: E731
+        f"SELECT name, create_table_query FROM system.tables WHERE database = '{rig.clickhouse.database}' ORDER BY name"
+    )
+    rig.wangge("migrate", check=True)
+    before = made()
+    assert {line.split()[0] for line in rig.wangge("migrate", check=True).stdout.splitlines()} == {"keep"}
+    assert made() == before

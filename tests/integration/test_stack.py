@@ -1,0 +1,162 @@
+"""Servers for everybody: the stack comes up once and goes down, a broker survives kill -9, a leash holds."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from deploy.stack.jars import faults_of
+from deploy.stack.servers import ClickHouseServer, KafkaServer, MosquittoServer
+from pipeline.settings import ClickHouseSettings, KafkaSettings
+from tests.support.servers import ROOT, Servers, client_of
+
+NOON = datetime(2026, 3, 16, 4, tzinfo=UTC)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def stack(*arguments: object, code: int = 0) -> str:
+    """What the command of ``make stack`` prints."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "deploy.stack", *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == code, ended.stderr
+    return ended.stdout
+
+
+def told(folder: Path, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stack("status", "--json", "--folder", folder, code=code))
+    return found
+
+
+def put(address: str, topic: str, value: bytes) -> None:
+    producer = Producer({"bootstrap.servers": address})
+    producer.produce(topic, value)
+    assert producer.flush(60) == 0
+
+
+def first(address: str, topic: str) -> bytes | None:
+    """The first record of a topic."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "reader"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    try:
+        found = consumer.poll(60)
+        assert found is not None
+        return found.value()
+    finally:
+        consumer.close()
+
+
+def test_the_stack_comes_up_once_and_goes_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANGGE_CLICKHOUSE", raising=False)
+    try:
+        printed = stack("up", "--folder", tmp_path)
+        servers = KafkaServer(tmp_path / "kafka"), ClickHouseServer(tmp_path / "clickhouse")
+        for variable, server in zip(("WANGGE_KAFKA", "WANGGE_CLICKHOUSE"), servers, strict=True):
+            assert f"export {variable}={server.address}\n" in printed + "\n"
+        before = [server.pid for server in servers]
+        stack("up", "--folder", tmp_path)
+        assert [server.pid for server in servers] == before
+        assert all(entry["healthy"] for entry in told(tmp_path).values())
+    finally:
+        stack("down", "--folder", tmp_path)
+    assert not any(entry["healthy"] for entry in told(tmp_path, code=1).values())
+
+
+def test_a_named_clickhouse_is_used_and_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANGGE_CLICKHOUSE", "127.0.0.1:9")
+    entry = told(tmp_path, code=1)["clickhouse"]
+    assert (entry["address"], entry["ours"], entry["healthy"]) == ("127.0.0.1:9", False, False)
+
+
+def test_a_killed_broker_comes_back_with_its_records(servers: Servers) -> None:
+    broker = servers.kafka()
+    address = broker.address
+    put(address, "t", b"kept")
+    broker.kill9()
+    assert not broker.running()
+    broker.start()
+    assert broker.address == address
+    assert first(address, "t") == b"kept"
+
+
+def test_a_paused_server_is_not_healthy_until_it_goes_on(servers: Servers) -> None:
+    broker = servers.mosquitto()
+    broker.pause()
+    assert broker.running()
+    assert not broker.healthy()
+    broker.resume()
+    broker.wait_healthy()
+
+
+def test_a_server_does_not_outlive_its_leash(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "300"]) as holder:
+        server = ClickHouseServer(tmp_path, leash=holder.pid).start()
+        holder.kill()
+    until(lambda: not server.running())
+
+
+def test_the_shared_broker_takes_records(kafka_settings: KafkaSettings) -> None:
+    topic = f"{kafka_settings.prefix}t"
+    put(kafka_settings.bootstrap, topic, b"x")
+    assert first(kafka_settings.bootstrap, topic) == b"x"
+
+
+def test_the_secured_broker_knows_users_and_allows_nothing_unsaid(kafka_secured: KafkaServer) -> None:
+    kafka_secured.add_user("clerk", "clerk-secret")
+    put(kafka_secured.address, "private", b"x")
+
+    def topics_seen_by(name: str, password: str) -> set[str]:
+        client = AdminClient({
+            "bootstrap.servers": kafka_secured.secure_address, "ssl.ca.location": str(kafka_secured.ca_file),
+            "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": name,
+            "sasl.password": password,
+        })  # fmt: skip
+        return set(client.list_topics(timeout=60).topics)
+
+    assert "private" in topics_seen_by("admin", kafka_secured.users["admin"])
+    assert topics_seen_by("clerk", "clerk-secret") == set()
+
+
+def test_debians_clickhouse_answers_the_driver(clickhouse_18_settings: ClickHouseSettings) -> None:
+    with client_of(clickhouse_18_settings) as client:
+        client.execute("CREATE TABLE t (id UInt64, at DateTime) ENGINE = MergeTree ORDER BY id")
+        client.execute("INSERT INTO t (id, at) VALUES", [(1, NOON)])
+        assert client.execute("SELECT id, toUnixTimestamp(at) FROM t") == [(1, int(NOON.timestamp()))]
+        assert client.execute("SELECT version()")[0][0].startswith("18.16")
+
+
+def test_jars_with_other_bytes_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.jar").write_bytes(b"a")
+    (tmp_path / "b.jar").write_bytes(b"b")
+    listed = "".join(f"{sha256(name.encode()).hexdigest()}  {name}.jar\n" for name in "acx")
+    (tmp_path / "x.jar").write_bytes(b"another")
+    assert faults_of(tmp_path, listed) == ["c.jar is missing", "x.jar has other bytes than listed"]
+
+
+def test_a_port_that_another_took_is_replaced(tmp_path: Path) -> None:
+    server = MosquittoServer(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", server.port))
+        other.listen()
+        with server:
+            assert server.port != other.getsockname()[1]

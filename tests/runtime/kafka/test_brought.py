@@ -1,0 +1,95 @@
+"""What the worker relies on inside Faust: this fails when an upgrade changes it, before a city finds out."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from pipeline.runtime.kafka.brought import Brought, WholePollScheduler, Worker
+from pipeline.settings import KafkaSettings
+
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+
+
+class Polled(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int = 0
+    timestamp_type: int = 0
+
+
+@pytest.mark.parametrize(("library", "expected"), PINNED.items())
+def test_the_versions_are_those_whose_inside_was_read(library: str, expected: str):
+    assert version(library) == expected
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (Consumer, "_add_gap", ["self", "tp", "offset_from", "offset_to"]),
+        (Consumer, "_new_offset", ["self", "tp"]),
+        (Consumer, "perform_seek", ["self"]),
+        (driver.Consumer, "_getmany", ["self", "active_partitions", "timeout"]),
+        (driver.Consumer, "_new_consumer_thread", ["self"]),
+        (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
+    ],
+)
+def test_a_method_that_is_overridden_is_there_with_the_same_parameters(owner: Any, name: str, parameters: list[str]):
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_the_consumer_still_acks_and_seeks_by_the_fields_that_are_cleared():
+    source = inspect.getsource(Consumer)
+    for field in ("self._acked[", "self._acked_index[", "self._read_offset", "self.scheduler.iterate("):
+        assert field in source
+
+
+def test_the_coordinator_still_knows_generation_and_member():
+    source = inspect.getsource(GroupCoordinator)
+    assert "self.generation" in source
+    assert "self.member_id" in source
+
+
+def test_the_isolation_level_is_read_when_the_consumer_starts():
+    import aiokafka
+
+    assert "self._isolation_level" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
+
+
+def test_a_poll_is_one_event_with_every_record_in_it():
+    records = {
+        TP("b", 1): [Polled("b", 1, 7), Polled("b", 1, 8)],
+        TP("a", 0): [Polled("a", 0, 3)],
+        TP("a", 1): [],
+    }
+    ((tp, event),) = WholePollScheduler().iterate(records)
+    assert tp == TP("a", 0)
+    assert (event.topic, event.partition, event.offset) == ("a", 0, 3)
+    assert event.value == Brought({TP("b", 1): records[TP("b", 1)], TP("a", 0): records[TP("a", 0)]})
+
+
+def test_a_poll_of_nothing_is_no_event():
+    assert list(WholePollScheduler().iterate({TP("a", 0): []})) == []
+
+
+def test_faust_is_told_to_note_no_offset_of_its_own(tmp_path):
+    async def take(_: Brought) -> None:
+        """Nothing is polled here."""
+
+    settings = KafkaSettings(bootstrap="127.0.0.1:1,127.0.0.2:1", instance_id="w-1")
+    worker = Worker(settings, "g", ["t"], ["t"], take, poll_records=7, data_folder=str(tmp_path))
+    consumer: Any = worker.app.transport.Consumer
+    assert consumer.urgent == {"t"}
+    assert consumer._new_offset is not driver.Consumer._new_offset
+    assert worker.app.conf.broker_max_poll_records == 7
+    assert worker.app.conf.consumer_group_instance_id == "w-1"
+    assert [str(url) for url in worker.app.conf.broker] == ["kafka://127.0.0.1:1", "kafka://127.0.0.2:1"]
+    assert worker.app.conf.topic_allow_declare is False

@@ -1,0 +1,41 @@
+"""How a poll is cut into parts, and the marked points at which fault tests kill a worker."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.runtime.kafka.points import POINTS, dying_at
+from pipeline.runtime.kafka.worker import parts_of
+
+POLLS = st.dictionaries(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 3)), st.lists(st.integers(), max_size=40), max_size=6
+)
+
+
+@given(POLLS, st.integers(1, 12))
+def test_parts_hold_every_record_once_and_in_order(poll, size):
+    seen: dict[tuple[str, int], list[int]] = {place: [] for place in poll}
+    parts = list(parts_of(poll, size))
+    for part in parts:
+        assert sum(map(len, part.values())) <= size
+        for place, records in part.items():
+            seen[place] += records
+    assert seen == poll
+
+
+def test_a_point_kills_at_its_count_and_not_before():
+    killed: list[str] = []
+    reach = dying_at("fed:2", lambda: killed.append("now"))
+    reach("fed")
+    reach("committed")
+    assert killed == []
+    reach("fed")
+    assert killed == ["now"]
+
+
+@pytest.mark.parametrize("text", ["", "fed", "fed:x", "nowhere:1", "fed:1:later"])
+def test_a_point_that_is_not_there_is_refused_with_the_list(text):
+    with pytest.raises(ValueError, match=POINTS[0]):
+        dying_at(text)

@@ -1,0 +1,67 @@
+"""Codecs written out as a module to be compiled: the same functions as those made at run time, found by their lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pipeline.wire import ready
+from pipeline.wire.avrocode import compile_reader, compile_writer
+from schemas.catalogue import FOLDER, catalogue, newest
+from schemas.mapping import body_from_text
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[ready.Codec]:
+    found: list[ready.Codec] = []
+    monkeypatch.setattr(ready, "recorded", found)
+    return found
+
+
+def bodies(name: str) -> Iterator[Any]:
+    for path in sorted((FOLDER / "examples" / name).glob("good-*.json")):
+        yield body_from_text(name, json.loads(path.read_text("utf-8")))
+
+
+def written_out(codecs: list[ready.Codec]) -> ModuleType:
+    module = ModuleType(ready.MODULE)
+    exec(compile(ready.module_text(codecs), ready.MODULE, "exec", dont_inherit=True), module.__dict__)
+    return module
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue() if newest(name).group == "records"])
+def test_a_codec_that_is_written_out_does_what_the_one_made_at_run_time_does(
+    name: str, recorded: list[ready.Codec]
+) -> None:
+    read, write = compile_reader(newest(name).plain), compile_writer(newest(name).plain)
+    module = written_out(recorded)
+    read_again, write_again = (getattr(module, codec.key) for codec in recorded)
+    for body in bodies(name):
+        one, other = bytearray(), bytearray()
+        write(one, body)
+        write_again(other, body)
+        assert one == other
+        assert read(bytes(one), 0) == read_again(bytes(one), 0) == (body, len(one))
+
+
+def test_a_codec_is_found_by_its_lines_and_values_alone(
+    recorded: list[ready.Codec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = {"type": "enum", "name": "Colour", "symbols": ["red", "green"]}
+    compile_reader(kind)
+    monkeypatch.setitem(sys.modules, ready.MODULE, written_out(recorded))
+    ready._compiled.cache_clear()
+    try:
+        assert compile_reader(kind).__name__ == recorded[0].key
+        assert compile_reader({**kind, "symbols": ["green", "red"]})(b"\x00", 0) == ("green", 1)
+    finally:
+        ready._compiled.cache_clear()
+
+
+def test_what_is_compiled_are_the_records_that_come_in_by_the_million() -> None:
+    assert set(ready.HOT) == {"GridWorkerReport", "HotlineOrder", "Report", "SensorReadings"}
