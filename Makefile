@@ -13,7 +13,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help setup servers run test check stack stack-down stack-status bench lock clean
+.PHONY: help setup servers run test check stack stack-down stack-status bench bench-kafka test-faults compile lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -48,6 +48,15 @@ stack-status: $(STAMP) ## Tell what of the stack runs, and where
 
 bench: $(STAMP) ## Measure rates and memory on this machine
 	@$(BIN)/python bench/run.py
+
+bench-kafka: servers ## Measure beside other stream frameworks on one broker
+	@$(BIN)/python -m bench.kafka
+
+test-faults: servers ## The fault matrix: kill, freeze and starve real processes on real servers
+	@$(BIN)/python -m tests.faults
+
+compile: $(STAMP) ## Translate the modules that cost most to machine code; without it they run as they are
+	@$(BIN)/python deploy/compile.py
 
 lock: $(STAMP) ## Pin the dependencies of pyproject.toml anew, with hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --extra dev --strip-extras \

@@ -37,6 +37,7 @@ LONGER_WITH_REASON = {
     "tests/connectors/test_importers.py": "the same few checks for each of seven sets",
     "tests/connectors/test_sources.py": "one contract over all formats",
     "tests/domain/test_redaction.py": "tables of writings of personal data",
+    "tests/schemas/test_mapping.py": "one sample a mapping beside its checks",
     "tests/test_architecture.py": "the rules, the checker and the planted breaches belong side by side",
     "tests/wire/test_serde.py": "one table of values and faults a type",
 }

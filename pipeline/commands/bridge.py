@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway, StopRun
+from pipeline.runtime.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from connectors.kafka.publisher import Publisher
@@ -45,10 +46,12 @@ def bridge_command() -> None:
     "--in-flight", type=click.IntRange(1, 4_000), default=1_000, show_default=True, help="Most unacknowledged."
 )
 @click.option("--health", help="HOST:PORT where /live, /ready and /metrics answer, e.g. 127.0.0.1:9604.")
+@click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
 @click.option("--dry-run", is_flag=True, help="Check options, mapping and Kafka; carry nothing.")
 def mqtt_command(
     broker: str, topics: tuple[str, ...], mapping: str | None, schema: str, client_id: str, mqtt_version: str,
-    username: str, password_file: Path | None, ca: Path | None, in_flight: int, health: str | None, dry_run: bool,
+    username: str, password_file: Path | None, ca: Path | None, in_flight: int, health: str | None, as_json: bool,
+    dry_run: bool,
 ) -> None:  # fmt: skip
     """Carry MQTT messages to Kafka (QoS 1); stop it with SIGTERM or Ctrl-C.
 
@@ -61,6 +64,7 @@ def mqtt_command(
       wangge bridge mqtt --broker 127.0.0.1:1883 --topic 'sensors/#' --mapping mqtt-sensors
       wangge bridge mqtt --broker iot.city:8883 --topic 'noise/+/laeq' --mapping noise.yaml --ca ca.pem
     """
+    log_to_stderr("warning", as_json=as_json)
     from connectors.kafka.faults import quiet
     from connectors.mqtt.bridge import Bridge, MqttPlace, Unwatched
     from connectors.mqtt.payloads import Payloads

@@ -72,6 +72,13 @@ class _Consumer(driver.Consumer):
                 return found
         return await super()._getmany(active_partitions, timeout)
 
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: a full stream is waited for anyway, and a poll that leaves a partition out is a second too long.
+
+        Faust would take the partition out of the set that is being polled; what comes on it then lies there until the
+        poll for the others has timed out.
+        """
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Skipped offsets are part of the poll or control records: nothing to hold."""
 

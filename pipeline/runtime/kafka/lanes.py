@@ -14,6 +14,7 @@ from pipeline.stage import State
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.devicebook import DeviceBook
 from pipeline.stages.intake import IntakeBook
+from schemas.topics import topics
 
 LOCATED, LOCATED_URGENT, NOTICES = "reports.located", "reports.located.urgent", "casework.notices"
 ACTIONS = "actions."
@@ -65,7 +66,7 @@ def departments_of(reference: Reference) -> tuple[str, ...]:
 
 def lanes_of(names: Iterable[str], departments: Iterable[str]) -> tuple[Lane, ...]:
     """The lanes with these names; casework reads the actions of ``departments``. Raises ``KeyError``."""
-    actions = tuple(f"{ACTIONS}{department}" for department in departments)
+    actions = tuple(topics()["actions.<department>"].named(department) for department in departments)
     return tuple(
         Lane(lane.name, (*lane.topics, *actions), lane.books) if lane.name == "casework" else lane
         for lane in (LANES[name] for name in names)

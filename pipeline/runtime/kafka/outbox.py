@@ -11,7 +11,7 @@ from pipeline.events.facts import CaseDispatched, Fact, RecordQuarantined, Sampl
 from pipeline.events.intake import LocatedReport
 from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_URGENT, NOTICES
 from pipeline.wire.serde import STRUCTS, encode_struct
-from schemas.topics import of_schema
+from schemas.topics import of_schema, topics
 
 
 def _routes() -> dict[type[Value], tuple[str, str]]:
@@ -25,6 +25,7 @@ def _routes() -> dict[type[Value], tuple[str, str]]:
 
 
 ROUTES = _routes()
+ASSIGNMENTS = topics()["assignments.<department>"]
 
 
 def fact_records(facts: Iterable[Fact | Samples]) -> Iterable[Written]:
@@ -38,7 +39,7 @@ def fact_records(facts: Iterable[Fact | Samples]) -> Iterable[Written]:
         topic, key = ROUTES[kind]
         yield Written(topic, getattr(fact, key).encode(), value)
         if kind is CaseDispatched:
-            yield Written(f"assignments.{fact.department}", fact.case_id.encode(), value)  # type: ignore[union-attr]
+            yield Written(ASSIGNMENTS.named(fact.department), fact.case_id.encode(), value)  # type: ignore[union-attr]
 
 
 def casework_records(messages: Iterable[CaseworkInput]) -> Iterable[Written]:
