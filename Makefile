@@ -13,7 +13,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help setup servers run test check stack stack-down stack-status bench bench-kafka test-faults compile lock clean
+.PHONY: help setup servers run test check stack stack-down stack-status bench demo-kafka bench-kafka test-faults compile lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -48,6 +48,9 @@ stack-status: $(STAMP) ## Tell what of the stack runs, and where
 
 bench: $(STAMP) ## Measure rates and memory on this machine
 	@$(BIN)/python bench/run.py
+
+demo-kafka: servers ## The same day through Kafka, compared with one process
+	@$(BIN)/wangge demo --kafka
 
 bench-kafka: servers ## Measure beside other stream frameworks on one broker
 	@$(BIN)/python -m bench.kafka

@@ -110,8 +110,8 @@ def stage(cluster: Cluster, sizes: Sizes, folder: Path) -> Iterator[Stage]:
 def passing(folder: Path) -> Bodies:
     """The reports of the prepared day that intake lets through, each once, in order of receipt."""
     arrivals = [one for source in discover([folder / "reports"], FOREVER) for one in source]
-    for order, arrival in enumerate(arrivals):
-        arrival.order = order
+    for arrival in arrivals:
+        arrival.order = arrival.origin.offset
     taken = topology_at(folder / "city").intake.steps(IntakeBook(), arrivals)
     passed = {message.origin for message in taken.messages}
     bodies = [(one.schema, one.body) for one in arrivals if one.origin in passed and one.body is not None]

@@ -14,6 +14,8 @@ from pipeline.errors import NeighbourAway
 
 PATIENCE_S = 300.0
 ASK_S = 30.0
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+"""A partition that is new, or whose broker has just gone, soon has a leader."""
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -60,14 +62,14 @@ class Follower:
 
     def ends(self, topics: Collection[str]) -> Ends:
         """Where the partitions of these topics end now, records of open transactions and marks included."""
-        asked = {TopicPartition(*place): LATEST for place in self.places if place[0] in topics}
-        try:
-            answers = self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_S
-            )
-            return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
-        except KafkaException as fault:
-            raise NeighbourAway(str(fault.args[0])) from fault
+        asked, deadline = [place for place in self.places if place[0] in topics], time.monotonic() + ASK_S
+        while True:
+            try:
+                return self._ends(asked)
+            except KafkaException as fault:
+                if fault.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
+                    raise NeighbourAway(str(fault.args[0])) from fault
+            time.sleep(0.05)
 
     def read_to(self, ends: Ends) -> Iterator[list[Read]]:
         """All records up to ``ends`` (and maybe some beyond), in batches; open transactions are waited for."""
@@ -93,6 +95,13 @@ class Follower:
         except KafkaException as fault:
             raise NeighbourAway(str(fault.args[0])) from fault
         return {(one.topic, one.partition): max(one.offset, 0) for one in found}
+
+    def _ends(self, places: Collection[tuple[str, int]]) -> Ends:
+        asked = {TopicPartition(*place): LATEST for place in places}
+        answers = self._admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_S
+        )
+        return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
 
     def _batch(self) -> list[Read]:
         batch: list[Read] = []

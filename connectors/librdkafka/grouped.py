@@ -17,14 +17,18 @@ Told = Callable[[Collection[tuple[str, int]]], None]
 class GroupReader:
     """One member of a group. What was read counts for the group after :meth:`commit`, not before.
 
-    ``assigned`` is told of the whole assignment after every rebalance.
+    ``assigned`` is told of the whole assignment after every rebalance. A member that is silent for ``session_ms`` loses
+    its partitions; one that comes back under its ``instance`` name before has them again at once.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], group: str, topics: Collection[str], assigned: Told = lambda places: None
-    ) -> None:
+        self, config: Mapping[str, Any], group: str, topics: Collection[str], assigned: Told = lambda places: None,
+        *, session_ms: int = 10_000, instance: str = "",
+    ) -> None:  # fmt: skip
         settings = {
             **config,
+            **({"group.instance.id": instance} if instance else {}),
+            "session.timeout.ms": session_ms,
             "group.id": group,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.errors import NeighbourAway
 
 PATIENCE_S = 60.0
 """Longest wait for a transaction that is still open at the end; the broker ends it much earlier."""
+LOOK_S = 0.02
+"""A batch is waited for to its end, however few records there are: the end of a short log must not cost a second."""
 
 
 def records_of(config: Mapping[str, Any], topic: str, partition: int) -> Iterator[list[tuple[bytes, bytes | None]]]:
@@ -28,12 +30,13 @@ def records_of(config: Mapping[str, Any], topic: str, partition: int) -> Iterato
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "queued.max.messages.kbytes": 65_536,
-        "fetch.wait.max.ms": 100,
+        "fetch.wait.max.ms": 10,
         "log_level": 3,
     }
     consumer = Consumer(settings)
     try:
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        # By its number, not as "the beginning": that would be asked for only after half a second.
+        consumer.assign([TopicPartition(topic, partition, _watermarks(consumer, topic, partition)[0])])
         yield from _batches(consumer, end, f"{topic} [{partition}]")
     finally:
         consumer.close()
@@ -43,7 +46,7 @@ def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[by
     reached, deadline = 0, time.monotonic() + PATIENCE_S
     while reached < end:
         batch: list[tuple[bytes, bytes | None]] = []
-        for message in consumer.consume(10_000, 0.5):
+        for message in consumer.consume(10_000, LOOK_S):
             error = message.error()
             if error is None:
                 batch.append((message.key() or b"", message.value()))
@@ -64,9 +67,15 @@ def _end_of(config: Mapping[str, Any], topic: str, partition: int) -> int:
     """The end including records of transactions that are still open."""
     probe = Consumer({**config, "group.id": "state-readers", "isolation.level": "read_uncommitted", "log_level": 3})
     try:
-        _, high = probe.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-        return int(high)
-    except KafkaException as fault:
-        raise NeighbourAway(str(fault.args[0])) from fault
+        return _watermarks(probe, topic, partition)[1]
     finally:
         probe.close()
+
+
+def _watermarks(client: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The first offset there is and the end, as the client's isolation sees it. Raises :class:`NeighbourAway`."""
+    try:
+        low, high = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+    except KafkaException as fault:
+        raise NeighbourAway(str(fault.args[0])) from fault
+    return int(low), int(high)

@@ -52,12 +52,15 @@ def spotter_command(city: Path | None, health: str, log_level: str, dry_run: boo
 
 def _serve(words: list[str], host: str, port: int) -> None:
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.sending import Sender
     from pipeline.runtime.health import HealthServer
     from pipeline.runtime.instruments import Instruments
-    from pipeline.runtime.kafka.spotter import Spotter
+    from pipeline.runtime.kafka.spotter import Spotter, joining
     from pipeline.runtime.kafka.spotting import spotter
 
     kafka = kafka_settings_from()
     instruments = Instruments("spotter")
+    config = for_librdkafka(kafka)
+    member = Spotter(kafka.prefix, joining(config, kafka), Sender(config), spotter(words), instruments)
     with HealthServer(instruments, host=host, port=port):
-        Spotter(for_librdkafka(kafka), kafka.prefix, spotter(words), instruments).run(until_stopped())
+        member.run(until_stopped())

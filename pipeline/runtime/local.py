@@ -32,6 +32,7 @@ from pipeline.runtime.changelog import Changelog, Commit
 from pipeline.runtime.committer import Committer, FactStore
 from pipeline.runtime.counts import Counts
 from pipeline.runtime.merge import Merged
+from pipeline.runtime.partitioning import partition_of
 from pipeline.runtime.polling import horizon_of, latest_received, next_poll, ticks
 from pipeline.stage import Change, Outcome, State
 from pipeline.topology import Topology
@@ -156,6 +157,10 @@ class LocalRun:
     def _partition(self, tile: str) -> int:
         return zlib.crc32(tile.encode()) % self.policy.partitions
 
+    def _place(self, device: str) -> int:
+        """The partition of a device, by the partitioner of Kafka."""
+        return partition_of(device.encode(), self.policy.partitions)
+
     def _note(self, name: str, book: State, outcome: Outcome) -> None:
         """Keep what a step said and change what it changed."""
         if outcome.changes:
@@ -199,8 +204,9 @@ class LocalRun:
         """Judge periods that are over and devices that are silent."""
         silent = self.topology.detect.tick(self.books.detect, now)
         self._note("detect", self.books.detect, silent)
-        if silent.messages:
-            self._tell(list(self.topology.place(list(silent.messages))))
+        # What became due at one moment comes partition by partition, as ticks reach the devices on Kafka.
+        found = sorted(silent.messages, key=lambda one: (one.received_at, self._place(one.device_id)))
+        self._tell(list(self.topology.place(found)) if found else [])
 
     # --- commit ---------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Both runners of a simulated city cut their input here, so that they meet the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.domain.ids import DAY_MS
 from pipeline.events.base import Millis
@@ -51,6 +51,17 @@ def horizon_of(stream_time: Millis, days: int) -> Millis:
 def latest_received(batch: Sequence[Arrival]) -> Millis:
     """The latest time of a poll that may move stream time; 0 when it has none."""
     return max((_received(arrival) for arrival in batch), default=0)
+
+
+def day_by_day(batch: Sequence[Arrival], stream_time: Millis) -> Iterator[range]:
+    """The numbers of the records of a poll, day of stream time by day of stream time."""
+    start, day = 0, stream_time // DAY_MS
+    for number, arrival in enumerate(batch):
+        if _received(arrival) // DAY_MS > day:
+            if number > start:
+                yield range(start, number)
+            start, day = number, _received(arrival) // DAY_MS
+    yield range(start, len(batch))
 
 
 def ticks(before: Millis, latest: Millis) -> bool:

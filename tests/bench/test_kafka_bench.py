@@ -18,6 +18,7 @@ from bench.kafka.allstages import AllStages
 from bench.kafka.clocks import numbered, spread
 from bench.kafka.compare import compared
 from bench.kafka.inputs import Sent, repeated, reports, systems_of
+from bench.kafka.latency import passing
 from bench.kafka.layout import routing, staging
 from bench.kafka.race import Contender, Race
 from bench.kafka.report import as_text, document, latencies, sizing, targets_of
@@ -26,9 +27,10 @@ from bench.kafka.sinking import facts_of, outputs_of
 from bench.kafka.sizing import Demand, Measured, lines, partitions, workers
 from bench.kafka.topics import Cluster
 from bench.kafka.watch import Sample, moments, settled
+from connectors.kafka.contract import key_of, topic_of
 from connectors.librdkafka.transactions import Written
 from pipeline.settings import KafkaSettings
-from pipeline.wire.serde import decode, name_of
+from pipeline.wire.serde import decode, encode, name_of
 
 TINY = Sizes(scale=0.1, devices=20, single=100, batches=10, growth=())
 
@@ -105,6 +107,13 @@ def test_repeated_records_go_round_on_one_topic(sent: list[Sent]) -> None:
     found = list(repeated(sent[:3], 7, "records"))
     assert [one.value for one in found] == [sent[number % 3].value for number in range(7)]
     assert {one.topic for one in found} == {"records"}
+
+
+def test_latency_is_taken_of_reports_that_nobody_refuses(day: Path, sent: list[Sent]) -> None:
+    bodies = passing(day)
+    fed = [Sent(topic_of(schema), key_of(schema, body), encode(schema, body)) for schema, body in bodies]
+    facts = [one.value for one in facts_of(AllStages(day / "city"), fed) if name_of(one.value) == "ReportSettled"]
+    assert len(facts) == len({decode(value)[1]["report_id"] for value in facts}) == len(bodies)
 
 
 def test_numbered_reports_never_share_a_number() -> None:

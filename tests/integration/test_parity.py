@@ -20,8 +20,8 @@ from pipeline.events.records import Arrival
 from pipeline.runtime.kafka.conductor import Conductor
 from pipeline.runtime.kafka.crew import Crew
 from pipeline.runtime.kafka.lanes import LANES, departments_of
-from pipeline.runtime.kafka.partitioning import partition_of
 from pipeline.runtime.kafka.stillness import groups_of
+from pipeline.runtime.partitioning import partition_of
 from pipeline.settings import KafkaSettings
 from tests.integration import parity, stores
 

@@ -24,12 +24,12 @@ from pipeline.runtime.answers import AnswerBook, Responder, expected
 from pipeline.runtime.counts import DERIVED, SAMPLES
 from pipeline.runtime.kafka.foresight import Foresight, tick_waves
 from pipeline.runtime.kafka.lanes import TRIAGE
-from pipeline.runtime.kafka.partitioning import partition_of
 from pipeline.runtime.kafka.stillness import BETWEEN, Stillness
 from pipeline.runtime.kafka.waves import waves
 from pipeline.runtime.local import RunPolicy
 from pipeline.runtime.merge import Merged
-from pipeline.runtime.polling import horizon_of, latest_received, next_poll, ticks
+from pipeline.runtime.partitioning import partition_of
+from pipeline.runtime.polling import day_by_day, horizon_of, latest_received, next_poll, ticks
 from pipeline.settings import KafkaSettings
 from pipeline.topology import Topology
 from pipeline.wire.serde import decode_struct, encode
@@ -115,13 +115,17 @@ class Conductor:
         self._follower.close()
 
     def play(self, log: Merged) -> Played:
-        """The log to its end, answers included."""
+        """The log to its end, answers included.
+
+        Days come one after the other: time that runs ahead would let go of cases that earlier records still look for.
+        """
         while batch := self._next(log):
             touches = self._foresight.poll(batch)
-            for wave in waves(touches):
-                self._send([record_of(batch[number], self._departments) for number in wave])
-                self.played.records += len(wave)
-                self._progress(self.played)
+            for day in day_by_day(batch, self._stream_time):
+                for wave in waves(touches[day.start : day.stop]):
+                    self._send([record_of(batch[day.start + number], self._departments) for number in wave])
+                    self.played.records += len(wave)
+                    self._progress(self.played)
             self._advance(latest_received(batch))
             self._listen()
             self.played.polls += 1

@@ -52,6 +52,12 @@ class Crew:
         if code != 0:
             raise StopRun(self._told(name, code))
 
+    def kill(self, name: str) -> None:
+        """End one without a chance to say goodbye."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+
     def check(self) -> None:
         """Raise :class:`StopRun` when one has ended that should run."""
         for name, process in self._running.items():

@@ -77,13 +77,14 @@ class Foresight:
         return [merged([_own(arrival), *touches.get(arrival.order, ())]) for arrival in batch]
 
     def tick(self, now: Millis, partition_of: Callable[[str], int]) -> list[Alarm]:
-        """The alarms that a tick at ``now`` will bring, in order of the time at which they became due."""
+        """The alarms that a tick at ``now`` will bring, by the time at which they became due and by partition."""
         found = self._topology.detect.tick(self._devices, now)
         self._devices.apply(found.changes)
-        return [
+        alarms = [
             Alarm(located.report.received_at, partition_of(located.report.device_id), self.report(located))
             for located in self._topology.place(list(found.messages))
         ]
+        return sorted(alarms, key=lambda alarm: alarm[:2])
 
     def report(self, located: LocatedReport) -> Touch:
         """A report reads the cases near it and may add one where it lies."""

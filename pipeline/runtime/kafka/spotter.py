@@ -15,8 +15,9 @@ from typing import Protocol
 
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import GroupReader
-from connectors.librdkafka.sending import Ends, Sender
+from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
+from pipeline.settings import KafkaSettings
 
 log = logging.getLogger("wangge.spotter")
 SOURCES = ("reports.grid-worker", "reports.hotline", "reports.other")
@@ -25,6 +26,19 @@ GROUP = "spotter"
 READ_RECORDS = 10_000
 READ_S = 0.05
 LONGEST_PAUSE_S = 10.0
+
+
+def joining(config: Mapping[str, object], settings: KafkaSettings) -> Join:
+    """Members of the spotters' group on a real broker."""
+    topics = [settings.prefix + topic for topic in SOURCES]
+    instance = f"{GROUP}-{settings.instance_id}" if settings.instance_id else ""
+
+    def join(assigned: Callable[[Collection[tuple[str, int]]], None]) -> Reader:
+        return GroupReader(
+            config, settings.prefix + GROUP, topics, assigned, session_ms=settings.session_ms, instance=instance
+        )
+
+    return join
 
 
 class Watch(Protocol):
@@ -52,22 +66,50 @@ class Watch(Protocol):
         """Copied."""
 
 
+class Reader(Protocol):
+    """A member of the group (``GroupReader``)."""
+
+    def read(self, records: int, seconds: float) -> list[Read]:
+        """What comes."""
+
+    def commit(self) -> Ends:
+        """Note what was read."""
+
+    def behind(self, place: tuple[str, int]) -> int:
+        """Records to the end."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class Writer(Protocol):
+    """Who sends (``Sender``)."""
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Hand one over."""
+
+    def flush(self) -> Ends:
+        """Wait until Kafka has all of them."""
+
+
+Join = Callable[[Callable[[Collection[tuple[str, int]]], None]], Reader]
+"""Joins the group; what it is given is told of every assignment."""
+
+
 class Spotter:
     """One member of the spotters' group."""
 
     def __init__(
-        self, config: Mapping[str, object], prefix: str, looks_urgent: Callable[[bytes], bool], watch: Watch
+        self, prefix: str, join: Join, sender: Writer, looks_urgent: Callable[[bytes], bool], watch: Watch
     ) -> None:
-        self._config, self._prefix, self._looks, self._watch = config, prefix, looks_urgent, watch
-        self._sender = Sender(config)
+        self._prefix, self._join, self._sender = prefix, join, sender
+        self._looks, self._watch = looks_urgent, watch
 
     def run(self, stop: Event) -> None:
         """Work until it is told to stop. While Kafka is away it waits and begins anew at its last commit."""
         pause = 0.2
         while not stop.is_set():
-            reader = GroupReader(
-                self._config, self._prefix + GROUP, [self._prefix + topic for topic in SOURCES], self._assigned
-            )
+            reader = self._join(self._assigned)
             try:
                 while not stop.is_set():
                     self.turn(reader)
@@ -79,7 +121,7 @@ class Spotter:
             finally:
                 reader.close()
 
-    def turn(self, reader: GroupReader) -> int:
+    def turn(self, reader: Reader) -> int:
         """Read what is there, copy what looks urgent, note how far. Gives back how many records were looked at."""
         self._watch.touched()
         records = reader.read(READ_RECORDS, READ_S)
@@ -98,7 +140,7 @@ class Spotter:
             self._watch.spotted(self._bare(topic), sum(record.topic == topic for record in urgent))
         return len(records)
 
-    def _tell(self, reader: GroupReader, records: Iterable[Read]) -> None:
+    def _tell(self, reader: Reader, records: Iterable[Read]) -> None:
         now = time.time() * 1000
         for (topic, partition), last in {(record.topic, record.partition): record for record in records}.items():
             behind = reader.behind((topic, partition))

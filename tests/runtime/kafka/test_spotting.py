@@ -19,12 +19,13 @@ from tests.small_city import city, screening
 SCHEMAS = ("HotlineOrder", "GridWorkerReport", "Report")
 WORDS = sorted({row.word for row in city().tables.emergency_words})
 INVISIBLE = "\u200b\u00ad\ufeff\u2060\x01\x1f\u202e"
+BOLD = {ord("a") + number: 0x1D41A + number for number in range(26)}
 WIDE = {ord(sign): ord(sign) + 0xFEE0 for sign in map(chr, range(0x21, 0x7F))}
 
 
 @lru_cache
 def looks_urgent() -> Any:
-    return spotter(WORDS)
+    return spotter(WORDS, learn_from=20)
 
 
 @lru_cache
@@ -37,7 +38,7 @@ def disguised(draw: st.DrawFn) -> str:
     """A word of danger as people and machines write it: other case, other width, invisible signs, white space."""
     word = draw(st.sampled_from(WORDS))
     for change in draw(
-        st.lists(st.sampled_from(["upper", "title", "wide", "ligature", "hidden", "spaced"]), max_size=3)
+        st.lists(st.sampled_from(["upper", "title", "wide", "bold", "ligature", "hidden", "spaced"]), max_size=3)
     ):
         if change == "upper":
             word = word.upper()
@@ -45,6 +46,8 @@ def disguised(draw: st.DrawFn) -> str:
             word = word.title()
         elif change == "wide":
             word = word.translate(WIDE)
+        elif change == "bold":
+            word = word.translate(BOLD)
         elif change == "ligature":
             word = word.replace("fi", "ﬁ").replace("k", "\u212a").replace("s", "ſ")
         elif change == "hidden":

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as other
 
-from pipeline.runtime.kafka.partitioning import murmur2, partition_of
+from pipeline.runtime.partitioning import murmur2, partition_of
 
 
 @given(st.binary(max_size=64))

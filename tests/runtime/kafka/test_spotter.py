@@ -1,0 +1,95 @@
+"""The order of the spotter's steps: nothing is committed before its copies stand in Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from threading import Event
+
+import pytest
+
+from connectors.librdkafka.following import Read
+from connectors.librdkafka.sending import Ends
+from pipeline.errors import NeighbourAway
+from pipeline.runtime.instruments import Instruments
+from pipeline.runtime.kafka.spotter import LANE, Spotter
+
+PLACE = ("p-reports.hotline", 0)
+
+
+class Kafka:
+    """Records to read and a list of what was done, for reader and sender at once."""
+
+    def __init__(self, batches: list[list[bytes]], refuse: int = 0) -> None:
+        self.batches, self.refuse = batches, refuse
+        self.done: list[object] = []
+        self.stop = Event()
+        self.joined = 0
+        self._at = 0
+
+    def join(self, assigned: object) -> Kafka:
+        self.joined += 1
+        self._at = 0
+        return self
+
+    def read(self, records: int, seconds: float) -> list[Read]:
+        if self._at == len(self.batches):
+            self.stop.set()
+            return []
+        batch = self.batches[self._at]
+        return [Read(*PLACE, number, b"key", value, 0) for number, value in enumerate(batch)]
+
+    def commit(self) -> Ends:
+        self.done.append("commit")
+        self._at += 1
+        return {PLACE: self._at}
+
+    def behind(self, place: tuple[str, int]) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        self.done.append((topic, key, value))
+
+    def flush(self) -> Ends:
+        if self.refuse:
+            self.refuse -= 1
+            message = "away"
+            raise NeighbourAway(message)
+        self.done.append("flush")
+        return {}
+
+
+def spot(kafka: Kafka) -> list[object]:
+    Spotter("p-", kafka.join, kafka, lambda value: value.startswith(b"!"), Instruments("spotter")).run(kafka.stop)
+    return kafka.done
+
+
+def test_copies_stand_in_kafka_before_their_offsets_are_noted() -> None:
+    copy = (f"p-{LANE}", b"key", b"!a")
+    assert spot(Kafka([[b"x", b"!a"], [b"y"]])) == [copy, "flush", "commit", "commit", "close"]
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_what_could_not_be_sent_is_not_noted_and_comes_again(refused: int) -> None:
+    kafka, copy = Kafka([[b"!a"]], refused), (f"p-{LANE}", b"key", b"!a")
+    assert spot(kafka) == [copy, "close"] * refused + [copy, "flush", "commit", "close"]
+    assert kafka.joined == refused + 1
+
+
+def test_an_assignment_is_told_without_the_prefix() -> None:
+    told: list[Collection[tuple[str, int]]] = []
+
+    class Watch(Instruments):
+        def assigned(self, partitions: object) -> None:
+            told.append(list(partitions))  # type: ignore[call-overload]
+
+    class Joined(Kafka):
+        def join(self, assigned: object) -> Kafka:
+            assigned([PLACE])  # type: ignore[operator]
+            return super().join(assigned)
+
+    kafka = Joined([])
+    Spotter("p-", kafka.join, kafka, lambda value: False, Watch("spotter")).run(kafka.stop)
+    assert told == [[("reports.hotline", 0)]]
