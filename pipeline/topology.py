@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.domain.geo.layers import Layer
+from pipeline.domain.models import Models
 from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.reference.model import Reference
 from pipeline.events.intake import LocatedReport, ScreenedReport
@@ -29,6 +30,7 @@ class Topology:
     reference: Reference
     layers: Sequence[Layer]
     screening: ScreenPolicy
+    models: Models = field(default_factory=Models)
     intake: Intake = field(init=False)
     detect: Detect = field(init=False)
     classifier: Classifier = field(init=False)

@@ -51,6 +51,10 @@ PURE = ("pipeline.domain", "pipeline.events", "pipeline.stages", "pipeline.stage
 CONNECTING = ("pipeline.events", "pipeline.errors", "pipeline.domain", "pipeline.wire", "pipeline.settings", "schemas",
               "msgspec", "yaml")  # fmt: skip
 
+LEARNING = ("pipeline.domain", "pipeline.events", "pipeline.stages", "pipeline.stage", "pipeline.state",
+            "pipeline.errors", "pipeline.wire", "connectors.importers", "connectors.sources", "msgspec",
+            "numpy")  # fmt: skip
+
 DIRECTIONS = {
     "errors stand below all": MayImport(("pipeline.errors",), only=("msgspec",)),
     "the domain knows only itself": MayImport(
@@ -128,6 +132,27 @@ DIRECTIONS = {
             "numpy",
         ),
     ),
+    "learning knows no runner": MayImport(
+        ("pipeline.learning",),
+        only=(*LEARNING, "pipeline.learning"),
+        but=("pipeline.learning.trainers",),
+    ),
+    "trainers may use scikit-learn": MayImport(
+        ("pipeline.learning.trainers",), only=(*LEARNING, "pipeline.learning", "sklearn", "scipy")
+    ),
+    "evaluation may run what it measures": MayImport(
+        ("pipeline.evaluation",),
+        only=(
+            *LEARNING,
+            "pipeline.learning",
+            "pipeline.evaluation",
+            "pipeline.runtime",
+            "pipeline.topology",
+            "pipeline.settings",
+            "sklearn",
+            "scipy",
+        ),
+    ),
     "assessment knows no store": MayImport(
         ("pipeline.assessment",),
         only=("pipeline.assessment", "pipeline.domain", "pipeline.events", "pipeline.errors", "msgspec"),
@@ -148,20 +173,37 @@ OWNERS = {
     "clickhouse_driver": OnlyIn("clickhouse_driver", ("connectors.sinks.clickhouse",), "one package knows the server"),
     "paho": OnlyIn("paho", ("connectors.mqtt",), "one package knows MQTT"),
     "prometheus_client": OnlyIn("prometheus_client", ("pipeline.runtime.instruments",), "one module knows the metrics"),
+    "sklearn": OnlyIn("sklearn", ("pipeline.learning.trainers", "pipeline.evaluation"), "a running worker has no need"),
+    "scipy": OnlyIn("scipy", ("pipeline.learning.trainers", "pipeline.evaluation"), "a running worker has no need"),
+    "learning": OnlyIn(
+        "pipeline.learning",
+        ("pipeline.learning", "pipeline.evaluation", "pipeline.runtime.models", "pipeline.commands"),
+        "stages are given predictors",
+    ),
+    "evaluation": OnlyIn(
+        "pipeline.evaluation", ("pipeline.evaluation", "pipeline.commands"), "nothing hangs on being measured"
+    ),
     "runtime": OnlyIn(
         "pipeline.runtime",
-        ("pipeline.runtime", "pipeline.commands", "pipeline.__main__"),
+        ("pipeline.runtime", "pipeline.evaluation", "pipeline.commands", "pipeline.__main__"),
         "nothing below a runner may know it",
     ),
     "topology": OnlyIn(
         "pipeline.topology",
-        ("pipeline.topology", "pipeline.runtime", "pipeline.commands", "pipeline.__main__"),
+        ("pipeline.topology", "pipeline.runtime", "pipeline.evaluation", "pipeline.commands", "pipeline.__main__"),
         "stages do not know how they are wired",
     ),
     "connectors": OnlyIn(
         "connectors",
-        ("connectors", "pipeline.runtime", "pipeline.commands", "pipeline.__main__"),
-        "only a runner and the command line touch the outside",
+        (
+            "connectors",
+            "pipeline.runtime",
+            "pipeline.learning",
+            "pipeline.evaluation",
+            "pipeline.commands",
+            "pipeline.__main__",
+        ),
+        "only a runner, the command line and what reads labelled sets touch the outside",
     ),
 }
 

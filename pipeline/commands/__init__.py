@@ -39,6 +39,9 @@ COMMANDS = {
     "bridge": "bridge",
     "topics": "topics",
     "canary": "canary",
+    "train": "train",
+    "evaluate": "evaluate",
+    "models": "models",
 }
 """Each command with its module here, which has ``<command>_command``; a module is loaded when its command is asked for,
 so that one process never loads what another one needs."""

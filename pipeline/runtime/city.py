@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
 from pipeline.domain.geo.geojson import read_layer
 from pipeline.domain.geo.layers import BEGIN, END, OWN_PROPERTIES, Layer, LayerFaults, LayerSpec
+from pipeline.domain.models import Models
 from pipeline.domain.reference.check import check
 from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.model import Reference
 from pipeline.errors import ConfigFaults, Fault
+from pipeline.runtime.models import load_models
 from pipeline.settings import Settings
 from pipeline.stages.screen import ScreenPolicy
 from pipeline.topology import Topology
@@ -21,10 +23,16 @@ from schemas.catalogue import limits
 
 @dataclass(frozen=True)
 class City:
-    """Reference set and layers that have passed their checks."""
+    """Reference set, layers and models that have passed their checks."""
 
     reference: Reference
     layers: tuple[Layer, ...]
+    models: Models = field(default_factory=Models)
+
+    @property
+    def version(self) -> str:
+        """What decisions hang on: the version of the reference set, and those of the models in force."""
+        return "+".join((self.reference.version, *self.models.versions))
 
 
 class _About(msgspec.Struct):
@@ -41,7 +49,7 @@ class _About(msgspec.Struct):
 def load_city(base: Path, overlay: Path | None) -> City:
     """The city of a reference set and its overlay. Raises :class:`ConfigFaults` with every fault of all of it."""
     faults: list[Fault] = []
-    reference, layers = Reference.__new__(Reference), []
+    reference, layers, models = Reference.__new__(Reference), [], Models()
     try:
         reference = load_reference(base, overlay)
     except ConfigFaults as found:
@@ -53,9 +61,13 @@ def load_city(base: Path, overlay: Path | None) -> City:
             faults += found.faults
         except msgspec.MsgspecError as error:
             faults.append(Fault(path.name, "layer", str(error), "give a GeoJSON FeatureCollection"))
+    try:
+        models = load_models(overlay)
+    except ConfigFaults as found:
+        faults += found.faults
     if faults:
         raise ConfigFaults(faults)
-    return City(reference, tuple(layers))
+    return City(reference, tuple(layers), models)
 
 
 def faults_of(base: Path, overlay: Path | None) -> list[Fault]:
@@ -92,4 +104,4 @@ def topology_of(city: City, settings: Settings) -> Topology:
         default_points=frozenset(about.default_points),
         max_lengths={name: limits(name) for name in ("GridWorkerReport", "HotlineOrder", "Report")},
     )
-    return Topology(city.reference, city.layers, screening)
+    return Topology(city.reference, city.layers, screening, city.models)

@@ -43,7 +43,7 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
     """Do the main job. Continues where an earlier run was interrupted; the same inputs again change nothing."""
     workspace.adopt_city(request.city)
     city = load_city(settings.reference, workspace.city_folder)
-    begun = workspace.agree(_facts(city.reference.version, settings, responder=request.answers))
+    begun = workspace.agree(_facts(city.version, settings, responder=request.answers))
     taken = _take(workspace, request)
     policy = policy_of(begun, max_refused=request.max_refused)
     folder = workspace.city_folder

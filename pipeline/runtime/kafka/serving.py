@@ -52,7 +52,7 @@ def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
     )  # fmt: skip
     watching.worker = worker
     watching.stage = {"urgent": "intake"}.get(start.lanes[-1], start.lanes[-1])
-    instruments.build(version("wangge"), city.reference.version)
+    instruments.build(version("wangge"), city.version)
     server = HealthServer(instruments, host=host, port=int(port), status=watching.status)
     server.start()
     try:
