@@ -28,6 +28,8 @@ class Read(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+    """Only where the reader was asked for them."""
 
 
 class Follower:
@@ -90,11 +92,17 @@ class Follower:
         if consumer is None:
             settings = {**self._config, "group.id": group, "enable.auto.commit": False, "log_level": 3}
             consumer = self._groups[group] = Consumer(settings)
-        try:
-            found = consumer.committed([TopicPartition(*place) for place in places], timeout=ASK_S)
-        except KafkaException as fault:
-            raise NeighbourAway(str(fault.args[0])) from fault
-        return {(one.topic, one.partition): max(one.offset, 0) for one in found}
+        asked, deadline = [TopicPartition(*place) for place in places], time.monotonic() + ASK_S
+        while True:
+            try:
+                found = consumer.committed(asked, timeout=ASK_S)
+            except KafkaException as fault:
+                # the coordinator of a cluster's first group takes a moment to be found
+                if not fault.args[0].retriable() or time.monotonic() > deadline:
+                    raise NeighbourAway(str(fault.args[0])) from fault
+                time.sleep(0.2)
+            else:
+                return {(one.topic, one.partition): max(one.offset, 0) for one in found}
 
     def _ends(self, places: Collection[tuple[str, int]]) -> Ends:
         asked = {TopicPartition(*place): LATEST for place in places}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.sending import Ends
@@ -17,13 +17,14 @@ Told = Callable[[Collection[tuple[str, int]]], None]
 class GroupReader:
     """One member of a group. What was read counts for the group after :meth:`commit`, not before.
 
-    ``assigned`` is told of the whole assignment after every rebalance. A member that is silent for ``session_ms`` loses
-    its partitions; one that comes back under its ``instance`` name before has them again at once.
+    ``assigned`` is told of the whole assignment after every rebalance, ``revoked`` of what is taken away. A member that
+    is silent for ``session_ms`` loses its partitions; one that comes back under its ``instance`` name before has them
+    again at once.
     """
 
     def __init__(
         self, config: Mapping[str, Any], group: str, topics: Collection[str], assigned: Told = lambda places: None,
-        *, session_ms: int = 10_000, instance: str = "",
+        *, revoked: Told = lambda places: None, session_ms: int = 10_000, instance: str = "", headers: bool = False,
     ) -> None:  # fmt: skip
         settings = {
             **config,
@@ -40,7 +41,12 @@ class GroupReader:
         }
         self._consumer = Consumer(settings)
         self._read: Ends = {}
-        self._told = assigned
+        self._told, self._taken, self._headers = assigned, revoked, headers
+        self.membership = b""
+        """Who this member is in the generation it was last given partitions in: what a transaction notes offsets as.
+
+        Taken when partitions are assigned, not when it is asked for: a member that was thrown out no longer knows its
+        name, and the coordinator takes offsets of nobody as those of an outsider."""
         self._consumer.subscribe(sorted(topics), on_assign=self._assigned, on_revoke=self._revoked)
 
     def read(self, records: int, seconds: float) -> list[Read]:
@@ -58,8 +64,17 @@ class GroupReader:
             place = message.topic() or "", message.partition() or 0
             offset = message.offset() or 0
             self._read[place] = offset + 1
-            found.append(Read(*place, offset, message.key(), message.value(), message.timestamp()[1]))
+            headers = _headers(message) if self._headers else ()
+            found.append(Read(*place, offset, message.key(), message.value(), message.timestamp()[1], headers))
         return found
+
+    def pause(self, places: Collection[tuple[str, int]]) -> None:
+        """Read nothing more of these partitions for now; what was not given out yet comes after :meth:`resume`."""
+        self._consumer.pause([TopicPartition(*place) for place in places])
+
+    def resume(self, places: Collection[tuple[str, int]]) -> None:
+        """Read them again, from behind the last record that was given out."""
+        self._consumer.resume([TopicPartition(*place) for place in places])
 
     def commit(self) -> Ends:
         """Note everything read so far for the group; gives back what was noted.
@@ -85,11 +100,19 @@ class GroupReader:
         self._consumer.close()
 
     def _assigned(self, _: Any, places: Collection[TopicPartition]) -> None:
+        self.membership = self._consumer.consumer_group_metadata()
         self._told([(one.topic, one.partition) for one in places])
 
     def _revoked(self, _: Any, places: Collection[TopicPartition]) -> None:
         for one in places:
             self._read.pop((one.topic, one.partition), None)
+        self._taken([(one.topic, one.partition) for one in places])
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    found = message.headers() or ()
+    pairs = found.items() if isinstance(found, dict) else found
+    return tuple((name, value if isinstance(value, bytes) else b"") for name, value in pairs)
 
 
 def _in_our_words(error: Any) -> Exception:

@@ -69,11 +69,23 @@ class Sender:
 
 def partitions_of(client: Any, topic: str) -> int:
     """How many partitions a topic has. Raises :class:`NeighbourAway` when it cannot be told."""
+    found = partitions_known(client, topic)
+    if not found:
+        message = f"{topic}: Kafka has no such topic, or none that this user may see"
+        raise NeighbourAway(message)
+    return found
+
+
+def partitions_known(client: Any, topic: str) -> int:
+    """The same, with 0 for a topic that is not there. Raises :class:`NeighbourAway` when nobody answers."""
     try:
         found = client.list_topics(topic, timeout=30).topics[topic]
     except KafkaException as fault:
         raise NeighbourAway(str(fault.args[0])) from fault
-    if found.error is not None:
+    if found.error is not None and found.error.code() not in _NO_TOPIC:
         message = f"{topic}: {found.error}"
         raise NeighbourAway(message)
     return len(found.partitions)
+
+
+_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)

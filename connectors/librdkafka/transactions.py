@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from connectors.librdkafka.sending import partitions_known
 from pipeline.errors import NeighbourAway, StopRun
 
 TRANSACTION_MS = 15_000
@@ -66,9 +67,14 @@ class Transactions:
             raise NeighbourAway(str(fault.args[0])) from fault
 
     def commit(
-        self, written: Iterable[Written], offsets: Mapping[tuple[str, int], int], reader: Membership | None = None
+        self,
+        written: Iterable[Written],
+        offsets: Mapping[tuple[str, int], int],
+        reader: Membership | bytes | None = None,
     ) -> None:
         """Write everything and note the offsets (next to read) for the reader's group, or change nothing.
+
+        ``reader`` is a membership in librdkafka's serialised form where librdkafka itself reads.
 
         Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
         tried again with a new producer of the same identity (making it ends whatever this one left open),
@@ -88,6 +94,10 @@ class Transactions:
         except NeighbourAway:
             self._abort()
             raise
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has, 0 when there is none of this name. Raises :class:`NeighbourAway`."""
+        return partitions_known(self._producer, topic)
 
     def forget(self) -> None:
         """Drop what is still queued; the producer is not used any more."""
@@ -114,12 +124,13 @@ class Transactions:
         if error is not None:
             self._failed = f"a record of a transaction was not delivered: {error}"
 
-    def _send_offsets(self, offsets: Mapping[tuple[str, int], int], reader: Membership | None) -> None:
+    def _send_offsets(self, offsets: Mapping[tuple[str, int], int], reader: Membership | bytes | None) -> None:
         """After the flush: whoever reads the state's topic up to its end sees all records of a noted offset."""
         if reader is None or not offsets:
             return
         noted = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-        _retried(lambda: self._producer.send_offsets_to_transaction(noted, _metadata(reader), CALL_S))
+        member = reader if isinstance(reader, bytes) else _metadata(reader)
+        _retried(lambda: self._producer.send_offsets_to_transaction(noted, member, CALL_S))
 
     def _give_up(self, fault: KafkaException) -> None:
         error: KafkaError = fault.args[0]

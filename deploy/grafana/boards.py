@@ -133,11 +133,12 @@ _SINK = (
 _EDGES = (
     one("Spotter scans", "sum(rate(wangge_spotter_scanned_total[$__rate_interval]))", "records", unit="reqps", width=6),
     one("Spotter copies", rate("wangge_spotter_copied_total", "topic"), "{{topic}}", unit="reqps", width=6),
+    one("Put off, waiting to go back", "sum by (topic) (wangge_retry_waiting_records)", "{{topic}}", width=6),
     one("Bridge", rate("wangge_bridge_messages_total", "bridged"), "{{bridged}}", unit="reqps", width=6),
     one("Bridge waits for Kafka", "sum(wangge_bridge_unacknowledged_messages)", "messages", width=6),
-    one("Memory", "process_resident_memory_bytes", "{{job}} {{instance}}", unit="bytes", width=12),
+    one("Memory", "process_resident_memory_bytes", "{{job}} {{instance}}", unit="bytes", width=9),
     one("Processor", "rate(process_cpu_seconds_total[$__rate_interval])", "{{job}} {{instance}}", unit="percentunit",
-        width=12),
+        width=9),
 )  # fmt: skip
 
 CATALOGUE = load_catalogue(ROOT / "deploy" / "reference" / "assessment" / "indicators.csv")

@@ -30,6 +30,7 @@ COMMANDS = {
     "forget": "replay",
     "worker": "worker",
     "spotter": "spotter",
+    "retry": "retry",
     "clock": "clock",
     "sink": "sink",
     "migrate": "migrate",

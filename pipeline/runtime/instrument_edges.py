@@ -83,6 +83,10 @@ class EdgeInstruments:
         """Records of a topic copied into the urgent lane."""
         self._series.of("wangge_spotter_copied_total", topic).inc(n)
 
+    def put_off(self, topic: str, n: int) -> None:
+        """Records of a retry topic that wait for their time."""
+        self._series.of("wangge_retry_waiting_records", topic).set(n)
+
     def bridged(self, outcome: str, n: int) -> None:
         """Messages of devices that were forwarded or refused."""
         self._series.of("wangge_bridge_messages_total", outcome).inc(n)

@@ -129,7 +129,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("wangge_sink_plans_in_flight", "gauge", "", (), "Blocks planned and not yet known to be written"),
     Metric("wangge_sink_buffered_rows", "gauge", "rows", (), "Rows waiting in memory"),
     Metric("wangge_sink_buffered_bytes", "gauge", "bytes", (), "Bytes waiting in memory"),
-    # Canaries, spotter, bridge
+    # Canaries, spotter, retry, bridge
     Metric("wangge_canary_seconds", "histogram", "seconds", ("lane", "reach"),
            "Time from publishing a canary to seeing it", END_TO_END),
     Metric("wangge_canaries_sent_total", "counter", "records", ("lane",), "Canaries published"),
@@ -138,6 +138,7 @@ METRICS: tuple[Metric, ...] = (
            "When a canary was last seen, seconds since 1970"),
     Metric("wangge_spotter_scanned_total", "counter", "records", (), "Records the spotter looked at"),
     Metric("wangge_spotter_copied_total", "counter", "records", ("topic",), "Records copied into the urgent lane"),
+    Metric("wangge_retry_waiting_records", "gauge", "records", ("topic",), "Records put off that wait for their time"),
     Metric("wangge_bridge_messages_total", "counter", "records", ("bridged",), "Messages of devices by their fate"),
     Metric("wangge_bridge_unacknowledged_messages", "gauge", "records", (),
            "Messages of devices that Kafka does not have yet"),

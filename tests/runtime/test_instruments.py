@@ -73,6 +73,7 @@ def used(instruments: Instruments) -> Instruments:
     ins.canary_lost("hotline", "row")
     ins.scanned(50_000)
     ins.spotted("reports.hotline", 4)
+    ins.put_off("retry.1m", 3)
     ins.bridged("forwarded", 10)
     ins.bridge_waiting(2)
     return ins
