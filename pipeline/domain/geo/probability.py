@@ -7,6 +7,7 @@ true place lies beyond a line at distance d with probability Phi(-d / error). Th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import erfc, sqrt
 
 import numpy as np
@@ -14,6 +15,43 @@ import numpy as np
 from pipeline.domain.geo.projection import Floats, Ints
 
 _ROOT_2 = sqrt(2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How firm a border line is (刚性/弹性界线), apart from the error of the point.
+
+    A flexible line (the middle of a street, a fence that moved, an older map) may run elsewhere than drawn: a place
+    beside it belongs to the other side with probability ``drift_share`` at the line, falling off as exp(-d / drift_m).
+    A rigid one (a river, a wall, a line that was surveyed) lies where it is drawn.
+    """
+
+    drift_share: float = 0.0
+    drift_m: float = 50.0
+
+
+RIGID = Line()
+FLEXIBLE = Line(0.02)
+"""The share is a starting value of our own: of the places within sight of a border one in fifty is held otherwise."""
+
+
+def loosened(distances_m: Floats, probabilities: Floats, starts: Ints, line: Line) -> Floats:
+    """Shares of candidates (as :func:`shares` takes and gives them) when the line itself may be elsewhere.
+
+    What the other side wins is taken from the candidates that hold the point, in proportion.
+    """
+    if not line.drift_share:
+        return probabilities
+    counts = np.diff(starts)
+    point = np.repeat(np.arange(len(counts)), counts)
+    outside = distances_m > 0.0
+    inside = np.bincount(point, np.where(outside, 0.0, probabilities), minlength=len(counts))
+    won = np.where(outside, line.drift_share * np.exp(-np.maximum(distances_m, 0.0) / line.drift_m), 0.0)
+    won = won * inside[point]
+    lost = np.bincount(point, won, minlength=len(counts))
+    left = np.divide(inside - lost, inside, out=np.ones_like(inside), where=inside > 0.0)
+    result: Floats = np.where(outside, probabilities + won, probabilities * left[point])
+    return result
 
 
 def candidate_probabilities(distances_m: Sequence[float], error_m: float) -> tuple[float, ...]:
