@@ -10,7 +10,7 @@ from bench.kafka.allstages import lanes
 from pipeline.domain.reference.load import load_reference
 from pipeline.runtime.kafka.lanes import ACTIONS, LANES, Lane, departments_of
 from pipeline.settings import settings_from
-from schemas.topics import topics
+from schemas.topics import UNLISTED, topics
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def staging(
     read = lanes() if read is None else read
     values = {
         "department": departments_of(load_reference(settings_from().reference, city)),
-        "source_system": source_systems,
+        "source_system": (*source_systems, UNLISTED),
         "stage": tuple(LANES),
     }
     spread: dict[str, int] = {}

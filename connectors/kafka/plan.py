@@ -6,7 +6,7 @@ partition, so another count means new topics and a replay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -170,6 +170,16 @@ def enforce_partitions(admin: Counts, group: str, departments: Iterable[str] = (
     if faults:
         raise ConfigFaults(faults)
     return {name: counts[name] for name in sorted(names)}
+
+
+def missing_outputs(counts: Mapping[str, int], stages: Collection[str], departments: Iterable[str]) -> list[Fault]:
+    """The topics that ``stages`` write and the broker does not have, as faults of a start.
+
+    Of the topics of sources only that of sources without one of their own is asked for.
+    """
+    made = instances({"department": departments, "source_system": (UNLISTED,)})
+    due = [name for name, topic in made.items() if not set(stages).isdisjoint(topic.producers)]
+    return [Fault(name, "topic", "missing", "create it: wangge topics apply") for name in due if name not in counts]
 
 
 def _belongs(name: str, group: str) -> bool:

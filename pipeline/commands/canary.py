@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.commands.options import JSON, as_document, table
+from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 from pipeline.runtime.metrics import LANES
 
@@ -56,7 +57,7 @@ def canary_command(
     if dry_run:
         click.echo(_planned(chosen, device))
         return
-    host, port = place_of(health)
+    host, port = place_of("--health", health)
     with ExitStack() as stack:
         canary = _opened(stack, chosen, device, patience, clickhouse)
         if once:
@@ -72,14 +73,6 @@ def ways(lanes: Sequence[str], device: str) -> tuple[str, ...]:
     if "sensor" in lanes and not device:
         raise ConfigFaults([Fault("arguments", "--device", "", "name a registered device for the lane sensor")])
     return tuple(lane for lane in lanes or LANES if lane != "sensor" or device)
-
-
-def place_of(health: str) -> tuple[str, int]:
-    """Host and port. Raises :class:`ConfigFaults`."""
-    host, _, port = health.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise ConfigFaults([Fault("arguments", "--health", health, "give host:port")])
-    return host, int(port)
 
 
 def _planned(lanes: Sequence[str], device: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.options import JSON, as_document
+from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import clickhouse_settings_from, kafka_settings_from
 
@@ -81,12 +82,10 @@ def _watched(figures: SinkFigures, health: str) -> Callable[[], None]:
     from pipeline.runtime.health import HealthServer
     from pipeline.runtime.instruments import Instruments
 
-    host, _, port = health.rpartition(":")
-    if not host or not port.isdigit():
-        raise ConfigFaults([Fault("arguments", "--health", health, "give HOST:PORT")])
+    host, port = place_of("--health", health)
     watch = Instruments("sink", needs=("clickhouse",))
     figures.watch = watch
-    server = HealthServer(watch, host=host, port=int(port), status=figures.document)
+    server = HealthServer(watch, host=host, port=port, status=figures.document)
     server.start()
     return server.stop
 

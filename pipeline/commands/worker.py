@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import warn_of_key
+from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import kafka_settings_from, settings_from
 
@@ -56,5 +57,5 @@ def worker_command(
     warn_of_key(settings)
     policy = WorkerPolicy(poll_records=poll_records, max_refused=max_refused)
     with tempfile.TemporaryDirectory(prefix="wangge-worker-") as folder:
-        start = Start(names, city, health, policy, folder, log_level, as_json, die_at)
+        start = Start(names, city, place_of("--health", health), policy, folder, log_level, as_json, die_at)
         serve(start, settings, kafka_settings_from())

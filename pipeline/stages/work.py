@@ -65,6 +65,16 @@ def work_fact(arrival: Arrival, policy: ScreenPolicy) -> tuple[Fact, Logged]:
     return make(body, _head(arrival, body)), outcome
 
 
+def tick_time(arrival: Arrival, tolerance_ms: Millis) -> Millis:
+    """The time a tick tells, at most ``tolerance_ms`` beyond the time its log took it. Raises :class:`InvalidRecord`.
+
+    A clock that runs ahead would let devices fall silent and periods end that have not come yet.
+    """
+    at: Millis = (arrival.body or {})["at"]
+    _time("at", at, arrival.appended_at + tolerance_ms)
+    return at
+
+
 def _checked(arrival: Arrival, policy: ScreenPolicy, times: tuple[str, ...]) -> Body:
     body = arrival.body
     assert body is not None

@@ -21,7 +21,7 @@ from pipeline.runtime.city import load_city
 from pipeline.runtime.kafka.lanes import LANES, departments_of
 from pipeline.settings import REFERENCE, ClickHouseSettings, KafkaSettings
 from pipeline.wire.serde import encode
-from schemas.topics import of_schema, topics
+from schemas.topics import UNLISTED, of_schema, topics
 from tests.faults.kept import Kept
 from tests.faults.ledger import Ledger
 
@@ -67,7 +67,9 @@ class World:
         names: dict[str, str] = {}
         reference = load_city(REFERENCE, self.city / "city").reference
         for topic in topics().values():
-            values: Iterable[str] = {"department": departments_of(reference), "stage": LANES}.get(topic.parameter, ())
+            values: Iterable[str] = {
+                "department": departments_of(reference), "stage": LANES, "source_system": (UNLISTED,),
+            }.get(topic.parameter, ())  # fmt: skip
             for name in [topic.named(value) for value in values] if topic.parameter else [topic.name]:
                 names[name] = topic.cleanup
         admin = AdminClient(self._config)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 
 from connectors.sinks.clickhouse.faultpoints import POINTS
 from connectors.sinks.clickhouse.preflight import preflight
 from connectors.sinks.clickhouse.server import Server
+from deploy.stack.places import free_ports
+from pipeline.commands.sink import sink_command
 from pipeline.errors import ConfigFaults
 from pipeline.events.facts import PatrolLogged
 from pipeline.settings import ClickHouseSettings, KafkaSettings
@@ -108,6 +114,51 @@ def test_it_waits_for_clickhouse_and_goes_on_by_itself(own: tuple[Rig, FrontServ
     sink.terminate()
     assert sink.wait(PATIENCE) == 0
     rig.assert_exact()
+
+
+def asked(port: int, path: str) -> tuple[int, str]:
+    """What the sink answers about itself; 0 while it does not."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as refused:
+        return refused.code, refused.read().decode()
+    except URLError:
+        return 0, ""
+
+
+def test_it_tells_how_it_fares_before_during_and_after_an_outage(own: tuple[Rig, FrontServer]) -> None:
+    """Waiting for ClickHouse is no reason to be started anew: alive all the time, ready only while it is there."""
+    (rig, front), port = own, free_ports(("health",))["health"]
+    sink = rig.begin("--patience", "5", "--health", f"127.0.0.1:{port}")
+    wait_until(lambda: asked(port, "/ready")[0] == 200, "it is not ready")
+    rig.send(200)
+    wait_until(lambda: rig.count()[1] == rig.wanted())
+    front.kill9()
+    rig.send(100)
+    wait_until(lambda: asked(port, "/ready")[0] == 503, "the outage is not told")
+    assert "clickhouse" in asked(port, "/ready")[1]
+    assert asked(port, "/live") == (200, "yes\n")
+    front.restart()
+    wait_until(lambda: rig.count()[1] == rig.wanted())
+    wait_until(lambda: asked(port, "/ready") == (200, "yes\n"), "the end of the outage is not told")
+    wait_until(lambda: not json.loads(asked(port, "/status")[1])["lag"], "marks of transactions count as lag")
+    status, figures = json.loads(asked(port, "/status")[1]), asked(port, "/metrics")[1]
+    assert (status["process"], status["live"], status["waiting"]) == ("sink", True, "")
+    assert status["rows"] == rig.wanted()
+    assert {one["lag_records"] for one in status["partitions"]} == {0}
+    assert re.search(r'^wangge_sink_rows_total\{.*table="cases".*\} [1-9]', figures, re.MULTILINE)
+    assert re.search(r"^wangge_sink_retries_total\{.*\} [1-9]", figures, re.MULTILINE)
+    sink.terminate()
+    assert sink.wait(PATIENCE) == 0
+    rig.assert_exact()
+
+
+@pytest.mark.parametrize("address", ["8080", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000"])
+def test_an_address_that_is_none_is_told_before_anything_starts(address: str) -> None:
+    told = CliRunner(env={"WANGGE_KAFKA": "127.0.0.1:9"}).invoke(sink_command, ["--health", address])
+    assert isinstance(told.exception, ConfigFaults)
+    assert "--health" in str(told.exception)
 
 
 DISTURBANCES = {

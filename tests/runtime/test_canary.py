@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.kafka.contract import outgoing
-from pipeline.commands.canary import canary_command, place_of, ways
+from pipeline.commands.canary import canary_command, ways
+from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults
 from pipeline.events.base import Fate, Logged
 from pipeline.events.facts import ReportSettled, Samples
@@ -172,7 +173,7 @@ def test_faulty_arguments_are_told() -> None:
         ways(("sensor",), "")
     for text in ("9605", "host:", ":9605", "host:99999"):
         with pytest.raises(ConfigFaults, match="--health"):
-            place_of(text)
+            place_of("--health", text)
 
 
 def test_a_dry_run_prints_what_would_be_sent_and_needs_no_kafka() -> None:

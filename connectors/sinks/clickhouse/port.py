@@ -136,7 +136,7 @@ class PartitionPort:
         self._wrote_ms += took * 1000
         figures.rows += part.rows
         figures.watch.sink_inserted(part.table, part.rows, took)
-        figures.watch.ready("clickhouse", True)
+        self._there()
         if self.oldest is not None and self.oldest > 0:
             figures.watch.latency("published_to_row", max(time.time() - self.oldest / 1000, 0.0), 1)
 
@@ -149,6 +149,7 @@ class PartitionPort:
         except ServerAway as away:
             self._away(away)
             raise
+        self._there()
         result = "absent" if not there else "present" if len(there) == part.rows else "partial"
         self._shared.figures.watch.sink_probed(result)
         return there
@@ -179,6 +180,11 @@ class PartitionPort:
         self._shared.figures.watch.sink_retried(away.cause)
         self._shared.figures.watch.waiting("clickhouse")
         self._shared.figures.watch.ready("clickhouse", False)
+
+    def _there(self) -> None:
+        """ClickHouse answers: nobody is waited for any longer."""
+        self._shared.figures.watch.waiting("")
+        self._shared.figures.watch.ready("clickhouse", True)
 
     async def _threaded(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._shared.threads, work)

@@ -209,6 +209,17 @@ class Worker:
         """The end of a partition as far as it is known without asking; 0 when it is not."""
         return self.app.consumer.highwater(tp) or 0
 
+    def read_out(self, topic: str, partition: int) -> bool:
+        """Whether all there is on a partition was handed over; marks of transactions count as nothing."""
+        tp = TP(topic, partition)
+        consumer: Any = self.app.consumer
+        subscription = consumer._thread._consumer._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return False
+        state = assignment.state_value(tp)
+        return bool(state.has_valid_position and state.position >= (state.highwater or 0))
+
     def run(self, log_level: str) -> None:
         """Work until a signal ends it."""
         worker = faust.Worker(self.app, loglevel=log_level, redirect_stdouts=False, quiet=True, override_logging=False)

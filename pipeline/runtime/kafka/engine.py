@@ -6,7 +6,7 @@ gives back must be written whole or not at all; when it was not written, the tou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -21,16 +21,19 @@ from pipeline.events.facts import Fact, RecordQuarantined, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Origin
+from pipeline.events.status import CaseStatus
 from pipeline.runtime.counts import Counts
 from pipeline.runtime.kafka.lanes import ACTIONS, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
-from pipeline.runtime.kafka.outbox import casework_records, fact_records
+from pipeline.runtime.kafka.outbox import casework_records, fact_records, status_records
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
 from pipeline.runtime.kafka.retries import RETRIES, attempt_of, put_off
 from pipeline.stage import Outcome, Settlement
 from pipeline.stages.intake import IntakeBook, quarantined
+from pipeline.stages.status import statuses
+from pipeline.stages.work import tick_time
 from pipeline.topology import Topology
-from pipeline.wire.serde import HEAD, MARKER, decode, decode_struct, name_of
+from pipeline.wire.serde import HEAD, MARKER, NAMES, decode, decode_struct, name_of
 from schemas.topics import topics
 
 TOLERANCE_MS = 300_000
@@ -68,6 +71,7 @@ class _Work:
     facts: list[Fact | Samples] = field(default_factory=list)
     screened: list[ScreenedReport] = field(default_factory=list)
     messages: list[CaseworkInput] = field(default_factory=list)
+    statuses: list[CaseStatus] = field(default_factory=list)
     later: list[Written] = field(default_factory=list)
     settled: list[Settlement] = field(default_factory=list)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -76,10 +80,19 @@ class _Work:
 
 
 class Engine:
-    """The stages over the states of the partitions at hand."""
+    """The stages over the states of the partitions at hand.
 
-    def __init__(self, topology: Topology, lanes: Sequence[Lane], limits: RefusalLimits | None = None) -> None:
-        self.topology = topology
+    ``status_topics`` are the topics on which sources hear of their reports; without any, nobody is told.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        lanes: Sequence[Lane],
+        limits: RefusalLimits | None = None,
+        status_topics: Collection[str] = (),
+    ) -> None:
+        self.topology, self.status_topics = topology, frozenset(status_topics)
         self.refusals = {lane.name: Refusals(lane.name, limits or RefusalLimits()) for lane in lanes}
         self.lane_of = {topic: lane for lane in lanes for topic in lane.topics}
         self.lanes = tuple(lanes)
@@ -97,6 +110,7 @@ class Engine:
             *work.later,
             *casework_records([*located, *work.messages]),
             *fact_records([*work.facts, *self._counted(work)]),
+            *status_records(work.statuses, self.status_topics),
         ]
         for (_, number), state in self.states.items():
             topic = state.lane.changelog
@@ -160,9 +174,18 @@ class Engine:
                 continue
             self._readings(work, state, waiting)
             latest, waiting = max(latest, _latest(waiting)), []
-            self._took(work, state, "detect", self.topology.detect.tick(state.books["detect"], arrival.body["at"]))  # type: ignore[arg-type]
+            self._tick(work, state, arrival)
         self._readings(work, state, waiting)
         return max(latest, _latest(waiting))
+
+    def _tick(self, work: _Work, state: LaneState, arrival: Arrival) -> None:
+        """Time passes for the devices of a partition; a tick from the future is refused and moves nothing."""
+        try:
+            now = tick_time(arrival, TOLERANCE_MS)
+        except InvalidRecord as fault:
+            self._took(work, state, "", quarantined(arrival, fault))
+            return
+        self._took(work, state, "detect", self.topology.detect.tick(state.books["detect"], now))  # type: ignore[arg-type]
 
     def _readings(self, work: _Work, state: LaneState, arrivals: list[Arrival]) -> None:
         if not arrivals:
@@ -179,6 +202,7 @@ class Engine:
         for one in records:
             try:
                 message: Any = decode_struct(one.value)
+                _belongs(NAMES[message.__class__], topic)
             except InvalidRecord as fault:
                 self._took(work, state, "", quarantined(_arrival(topic, partition, one), fault))
                 continue
@@ -195,7 +219,10 @@ class Engine:
         return _latest(arrivals)
 
     def _step(self, work: _Work, state: LaneState, message: Any) -> None:
-        outcome = self.topology.casework.step(state.books["casework"], message)  # type: ignore[arg-type]
+        book: Any = state.books["casework"]
+        outcome = self.topology.casework.step(book, message)
+        if self.status_topics:
+            work.statuses += statuses(book, message, outcome)  # of the book as it was before
         self._took(work, state, "casework", outcome)
         work.messages += outcome.messages
 
@@ -258,10 +285,17 @@ def _arrival(topic: str, partition: int, one: Incoming) -> Arrival:
         name, body = decode(value)
     except InvalidRecord as fault:
         return Arrival(name_of(value) or "", origin, one.timestamp, None, offset, value, fault)
-    if name not in _allowed(topic):
-        wrong = InvalidRecord(Reason.UNKNOWN_SCHEMA, "schema", name, f"{topic} carries {', '.join(_allowed(topic))}")
+    try:
+        _belongs(name, topic)
+    except InvalidRecord as wrong:
         return Arrival(name, origin, one.timestamp, body, offset, value, wrong)
     return Arrival(name, origin, one.timestamp, body, offset, value)
+
+
+def _belongs(name: str, topic: str) -> None:
+    """Raises :class:`InvalidRecord` for a schema that the topic does not carry."""
+    if name not in _allowed(topic):
+        raise InvalidRecord(Reason.UNKNOWN_SCHEMA, "schema", name, f"{topic} carries {', '.join(_allowed(topic))}")
 
 
 def _allowed(topic: str) -> tuple[str, ...]:

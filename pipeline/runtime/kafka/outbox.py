@@ -1,17 +1,19 @@
-"""Where each output goes: topic and key of facts, messages, assignments. Pure; the transaction writes it."""
+"""Where each output goes: topic and key of facts, messages, assignments, statuses. Pure; the transaction writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from functools import lru_cache
 
 from connectors.librdkafka.transactions import Written
 from pipeline.events.base import Value
 from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import CaseDispatched, Fact, RecordQuarantined, Samples
 from pipeline.events.intake import LocatedReport
+from pipeline.events.status import CaseStatus
 from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_URGENT, NOTICES
 from pipeline.wire.serde import STRUCTS, encode_struct
-from schemas.topics import of_schema, topics
+from schemas.topics import UNLISTED, of_schema, topics
 
 
 def _routes() -> dict[type[Value], tuple[str, str]]:
@@ -25,7 +27,8 @@ def _routes() -> dict[type[Value], tuple[str, str]]:
 
 
 ROUTES = _routes()
-ASSIGNMENTS = topics()["assignments.<department>"]
+ASSIGNMENTS, STATUS = topics()["assignments.<department>"], topics()["status.<source_system>"]
+UNLISTED_STATUS = STATUS.named(UNLISTED)
 
 
 def fact_records(facts: Iterable[Fact | Samples]) -> Iterable[Written]:
@@ -40,6 +43,23 @@ def fact_records(facts: Iterable[Fact | Samples]) -> Iterable[Written]:
         yield Written(topic, getattr(fact, key).encode(), value)
         if kind is CaseDispatched:
             yield Written(ASSIGNMENTS.named(fact.department), fact.case_id.encode(), value)  # type: ignore[union-attr]
+
+
+def status_records(statuses: Iterable[CaseStatus], known: Container[str]) -> Iterable[Written]:
+    """A record for each status, keyed by its report, on the topic of its source; ``known`` are the topics there are.
+
+    What is meant for a source without a topic of its own goes to that of the sources without one.
+    """
+    for status in statuses:
+        topic = _status_topic(status.source_system)
+        yield Written(
+            topic if topic in known else UNLISTED_STATUS, status.report_id.encode(), encode_struct(status)
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _status_topic(source_system: str) -> str:
+    return STATUS.named(source_system)
 
 
 def casework_records(messages: Iterable[CaseworkInput]) -> Iterable[Written]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline.errors import ConfigFaults, Fault
 from pipeline.events.facts import RecordQuarantined
 from pipeline.runtime.city import load_city, topology_of
 from pipeline.runtime.health import HealthServer
 from pipeline.runtime.instruments import Instruments
+from pipeline.runtime.kafka.doorway import checked, counted, status_topics
 from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.lanes import departments_of, lanes_of
 from pipeline.runtime.kafka.points import dying_at, nothing
@@ -28,7 +28,8 @@ class Start:
 
     lanes: Sequence[str]
     city: Path | None
-    health: str
+    health: tuple[str, int]
+    """Host and port where it tells how it fares."""
     policy: WorkerPolicy
     folder: str
     log_level: str = "warning"
@@ -37,28 +38,27 @@ class Start:
 
 
 def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
-    """Run one worker until a signal ends it. Raises :class:`ConfigFaults` before anything is started."""
+    """Run one worker until a signal ends it.
+
+    Raises :class:`ConfigFaults` before it joins its group, also for topics that are missing or have a wrong count.
+    """
     log_to_stderr(start.log_level, as_json=start.json_log)
     city = load_city(settings.reference, start.city)
-    host, _, port = start.health.rpartition(":")
-    if not port.isdigit():
-        raise ConfigFaults([Fault("arguments", "--health", start.health, "give host:port")])
     instruments = Instruments("worker", needs=("kafka", "tables"))
-    watching = Watching(instruments)
-    lanes = lanes_of(start.lanes, departments_of(city.reference))
-    worker = KafkaWorker(
-        topology_of(city, settings), lanes, kafka, start.policy, watching,
-        data_folder=start.folder, point=dying_at(start.die_at) if start.die_at else nothing,
-    )  # fmt: skip
-    watching.worker = worker
-    watching.stage = {"urgent": "intake"}.get(start.lanes[-1], start.lanes[-1])
     instruments.build(version("wangge"), city.version)
-    server = HealthServer(instruments, host=host, port=int(port), status=watching.status)
-    server.start()
-    try:
+    watching = Watching(instruments)
+    with HealthServer(instruments, *start.health, status=watching.status):
+        departments = departments_of(city.reference)
+        counts = counted(kafka, instruments.touched)
+        checked(counts, start.lanes, departments)
+        worker = KafkaWorker(
+            topology_of(city, settings), lanes_of(start.lanes, departments), kafka, start.policy, watching,
+            data_folder=start.folder, point=dying_at(start.die_at) if start.die_at else nothing,
+            status_topics=status_topics(counts),
+        )  # fmt: skip
+        watching.worker = worker
+        watching.stage = {"urgent": "intake"}.get(start.lanes[-1], start.lanes[-1])
         worker.run(start.log_level)
-    finally:
-        server.stop()
 
 
 class Watching:
@@ -105,6 +105,11 @@ class Watching:
     def idle(self) -> None:
         """The loop turns and no poll is in work."""
         self.instruments.touched()
+
+    def read_out(self, places: Collection[tuple[str, int]]) -> None:
+        """Nothing waits on these partitions."""
+        for topic, partition in places:
+            self.instruments.lag(topic, partition, 0, 0.0)
 
     def ready(self) -> None:
         """Every state of this worker is here: count from it who has not answered yet."""

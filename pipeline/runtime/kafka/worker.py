@@ -49,6 +49,9 @@ class Watcher(Protocol):
     def idle(self) -> None:
         """The loop turns and no poll is in work."""
 
+    def read_out(self, places: Collection[tuple[str, int]]) -> None:
+        """Nothing waits on these partitions, and nothing of them is in work."""
+
     def ready(self) -> None:
         """Every state of the partitions at hand was read."""
 
@@ -88,8 +91,9 @@ class KafkaWorker:
         *,
         data_folder: str,
         point: Callable[[Point], None] = nothing,
+        status_topics: Collection[str] = (),
     ) -> None:
-        self.engine = Engine(topology, lanes, RefusalLimits(ratio=policy.max_refused))
+        self.engine = Engine(topology, lanes, RefusalLimits(ratio=policy.max_refused), status_topics)
         self.settings, self.policy, self.watcher, self.point = settings, policy, watcher, point
         self.name = "-".join(lane.name for lane in lanes)
         topics = [settings.prefix + topic for topic in self.engine.lane_of]
@@ -103,6 +107,8 @@ class KafkaWorker:
         self._client = for_librdkafka(settings)
         self._transactions: Transactions | None = None
         self._mine: frozenset[tuple[str, int]] = frozenset()
+        self._at_hand: frozenset[tuple[str, int]] = frozenset()
+        """The partitions of the poll in work."""
         self._generation = -1
         self._working = threading.Lock()
         self._writer = ThreadPoolExecutor(1, "writer")
@@ -113,9 +119,21 @@ class KafkaWorker:
         self.faust.run(log_level)
 
     async def turn(self) -> None:
-        """Tell that the loop is alive; while a poll is in work only its progress counts."""
+        """Tell that the loop is alive; while a poll is in work only its progress counts.
+
+        The last record of a transaction is followed by a mark: its partition looks one record behind until this says
+        that nothing is left. Of the poll in work nothing is said, so that one which hangs is seen.
+        """
         if not self._working.locked():
             self.watcher.idle()
+        prefix, at_hand = self.settings.prefix, self._at_hand
+        self.watcher.read_out(
+            [
+                (topic, number)
+                for topic, number in self._mine
+                if (topic, number) not in at_hand and self.faust.read_out(prefix + topic, number)
+            ]
+        )
 
     async def stopping(self) -> None:
         """The worker is asked to stop: the poll in work is written, no other is begun."""
@@ -170,8 +188,10 @@ class KafkaWorker:
 
     async def take(self, brought: Brought) -> None:
         """One poll to its end. Whatever is no neighbour's fault ends the process: nothing was acknowledged."""
+        self._at_hand = frozenset((self._bare(tp.topic), tp.partition) for tp in brought.records)
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._take, brought)
+            self._at_hand = frozenset()
         except asyncio.CancelledError:
             raise
         except BaseException:

@@ -58,6 +58,14 @@ def test_the_coordinator_still_knows_generation_and_member():
     assert "self.member_id" in source
 
 
+def test_the_consumer_still_knows_position_and_end_of_a_partition():
+    from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
+
+    assert {"has_valid_position", "position"} <= vars(TopicPartitionState).keys()
+    assert "self.highwater = " in inspect.getsource(TopicPartitionState.__init__)
+    assert {"tps", "state_value"} <= vars(Assignment).keys()
+
+
 def test_the_isolation_level_is_read_when_the_consumer_starts():
     import aiokafka
 

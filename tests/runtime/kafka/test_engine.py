@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import pytest
 
 from connectors.librdkafka.transactions import Written
 from pipeline.errors import StopRun
-from pipeline.runtime.kafka.engine import Batch, Engine
+from pipeline.events.casework import LinkNotice
+from pipeline.runtime.kafka.engine import TOLERANCE_MS, Batch, Engine
 from pipeline.runtime.kafka.lanes import LANES, lanes_of
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
 from pipeline.runtime.kafka.retries import attempt_of, origin_of, put_off
-from pipeline.wire.serde import decode, encode
-from tests.builders import MONDAY, a_body
+from pipeline.stages.screen import YEAR_2000
+from pipeline.stages.status import statuses
+from pipeline.wire.serde import decode, encode, encode_struct
+from tests.builders import MONDAY, a_body, case_of, located
 from tests.small_city import at, topology
 
 PARTITION = 3
@@ -31,10 +35,10 @@ class Polled(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-def an_engine(*lanes: str) -> Engine:
+def an_engine(*lanes: str, status_topics: Collection[str] = ()) -> Engine:
     """An engine with fresh states for one partition of each lane."""
     found = lanes_of(lanes or tuple(LANES), ["sanitation", "manual-triage"])
-    engine = Engine(topology(), found)
+    engine = Engine(topology(), found, status_topics=status_topics)
     for lane in found:
         engine.states[lane.name, PARTITION] = LaneState(lane)
     return engine
@@ -172,6 +176,36 @@ def test_an_unreadable_message_between_stages_is_quarantined_and_the_next_one_go
     assert topics(batch)["facts.reports"] >= 1
 
 
+def a_notice() -> bytes:
+    """A notice between tiles."""
+    town = located("9")
+    notice = LinkNotice(
+        tile=town.place.tile, case_id=case_of(town), report_id="r", reporter_key="", at=MONDAY, recorded=1
+    )
+    return encode_struct(notice)
+
+
+BELONGS = {"reports.located": "located", "reports.located.urgent": "located", "casework.notices": "notice"}
+
+
+@pytest.mark.parametrize("topic", BELONGS)
+@pytest.mark.parametrize("kind", ["located", "notice", "fact", "status", "order"])
+def test_casework_takes_from_a_topic_only_what_belongs_there(topic: str, kind: str):
+    engine = an_engine("casework", status_topics=STATUSES)
+    report = located("9")
+    book: Any = engine.states["casework", PARTITION].books["casework"]
+    said = engine.topology.casework.step(book, report)
+    record = {
+        "located": encode_struct(report), "notice": a_notice(), "fact": encode_struct(said.facts[0]),
+        "status": encode_struct(statuses(book, report, said)[0]), "order": an_order("1"),
+    }[kind]  # fmt: skip
+    batch = engine.feed({(topic, PARTITION): polled(record, start=5)})
+    refused = [(body["reason"], body["topic"], body["offset"]) for _, body in values(batch, "quarantine")]
+    assert refused == ([] if BELONGS[topic] == kind else [("unknown_schema", topic, 5)])
+    if refused:
+        assert topics(batch).keys() <= {"quarantine", "facts.counts", "changelog.casework"}
+
+
 def test_an_action_moves_its_case_and_its_repetition_is_settled_as_such():
     engine = an_engine()
     filed = through(engine, engine.feed({("reports.hotline", PARTITION): polled(an_order("1"))}))
@@ -183,6 +217,53 @@ def test_an_action_moves_its_case_and_its_repetition_is_settled_as_such():
     batch = engine.feed({("actions.sanitation", PARTITION): polled(action, action)})
     assert [(one.fate, one.outcome) for one in batch.settled][-1][0] == "logged"
     assert Counter(one.outcome for one in batch.settled)["redelivered"] == 1
+
+
+# -- what sources hear ----------------------------------------------------------------------------------------------
+
+STATUSES = ("status.crm", "status.unlisted")
+
+
+def heard(*batches: Batch) -> list[tuple[str, str, str]]:
+    """Topic, number of the report at its source, and what happened, of every status."""
+    found = [(one, decode(one.value or b"")[1]) for batch in batches for one in batch.written if "status." in one.topic]
+    assert all(one.key == body["report_id"].encode() for one, body in found)
+    return [(one.topic, body["source_ref"], body["action"]) for one, body in found]
+
+
+def test_a_source_hears_of_its_reports_in_the_transaction_that_decided_on_them():
+    engine = an_engine(status_topics=STATUSES)
+    lon, lat = at(-700, 600)
+    orders = polled(an_order("1"), an_order("2"), an_order("3", drill=True, lon=lon, lat=lat))
+    first = engine.feed({("reports.hotline", PARTITION): orders})
+    assert heard(first) == []
+    filed = through(engine, first)
+    assert heard(filed) == [
+        ("status.crm", "1", "filed"), ("status.crm", "2", "linked"), ("status.crm", "3", "logged"),
+    ]  # fmt: skip
+    case = next(body["case_id"] for name, body in values(filed, "facts.cases") if name == "CaseDispatched")
+    action = a_body("CaseAction", source_ref="a1", case_id=case, action="sign", actor_role="department-clerk")
+    signed = engine.feed({("actions.sanitation", PARTITION): polled(encode("CaseAction", action))})
+    assert heard(signed) == [("status.crm", "1", "sign"), ("status.crm", "2", "sign")]
+
+
+def test_a_source_without_a_topic_is_told_on_that_of_the_unlisted():
+    engine = an_engine(status_topics=STATUSES)
+    orders = polled(an_order("1", source_system="a new one"), an_order("2"))
+    filed = through(engine, engine.feed({("reports.hotline", PARTITION): orders}))
+    assert heard(filed) == [("status.unlisted", "1", "filed"), ("status.crm", "2", "linked")]
+
+
+def test_records_that_were_answered_before_tell_nothing_again():
+    engine = an_engine(status_topics=STATUSES)
+    first = engine.feed({("reports.hotline", PARTITION): polled(an_order("1"), an_order("1"))})
+    assert len(heard(through(engine, first))) == 1
+    assert heard(through(engine, first)) == []
+
+
+def test_without_topics_of_sources_nothing_is_told():
+    engine = an_engine()
+    assert heard(through(engine, engine.feed({("reports.hotline", PARTITION): polled(an_order("1"))}))) == []
 
 
 def test_every_count_has_an_id_of_its_own_and_they_add_up():
@@ -197,16 +278,53 @@ def test_every_count_has_an_id_of_its_own_and_they_add_up():
     assert len(values_seen) == len(set(values_seen)) == total == 4
 
 
+DAY_LATER = MONDAY + 86_400_000
+
+
+def a_tick(at: int) -> bytes:
+    """The bytes of a tick."""
+    return encode("Tick", a_body("Tick", at=at, partition=PARTITION))
+
+
+def noise(values: tuple[float, ...] = (50.0,), **fields: Any) -> bytes:
+    """A reading of the device of the small city."""
+    return encode(
+        "SensorReadings", a_body("SensorReadings", device_id="d1", metric="noise", unit="dB(A)", values=list(values),
+                                 **fields)
+    )  # fmt: skip
+
+
 def test_readings_and_ticks_keep_their_order():
     engine = an_engine("detect")
-    reading = a_body("SensorReadings", device_id="d1", metric="noise", unit="dB(A)", values=[50.0])
-    records = polled(
-        encode("SensorReadings", reading), encode("Tick", a_body("Tick", at=MONDAY + 86_400_000, partition=PARTITION))
-    )
+    records = [Polled(0, MONDAY + 60_000, noise()), Polled(1, DAY_LATER, a_tick(DAY_LATER))]
     batch = engine.feed({("readings.sensor", PARTITION): records})
     assert topics(batch)["facts.readings"] >= 1
     changes = [body["change"] for name, body in values(batch, "facts.readings") if name == "AlarmChanged"]
     assert changes == ["raised"], "a device that is silent for a day is noticed by the tick behind its reading"
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (DAY_LATER, None),
+        (DAY_LATER + TOLERANCE_MS, None),
+        (DAY_LATER + TOLERANCE_MS + 1, "future_time"),
+        (4_102_444_800_000, "future_time"),
+        (YEAR_2000 - 1, "ancient_time"),
+    ],
+    ids=["now", "as far ahead as a clock may be", "a millisecond more", "far future", "before 2000"],
+)
+def test_a_tick_beyond_the_time_of_the_log_is_refused_and_moves_nothing(at: int, reason: str | None):
+    engine = an_engine("detect")
+    engine.feed({("readings.sensor", PARTITION): [Polled(0, MONDAY + 60_000, noise())]})
+    state = engine.states["detect", PARTITION]
+    before, time = dict(state.entries()), state.time
+    batch = engine.feed({("readings.sensor", PARTITION): [Polled(1, DAY_LATER, a_tick(at))]})
+    refused = [(body["reason"], body["field"], body["offset"]) for _, body in values(batch, "quarantine")]
+    assert refused == ([] if reason is None else [(reason, "at", 1)])
+    assert (dict(state.entries()) == before) is (reason is not None)
+    assert state.time == time
+    assert batch.offsets == {("readings.sensor", PARTITION): 2}
 
 
 def test_old_numbers_go_when_a_day_of_stream_time_begins():
