@@ -24,7 +24,7 @@ LANES = ("grid-worker", "hotline", "other", "urgent", "sensor")
 """Ways in that a canary goes."""
 REACHES = ("fact", "row")
 """How far a canary was seen: as a fact on its topic, as a row in ClickHouse."""
-PATHS = ("published_to_assignment", "urgent_to_assignment", "published_to_row", "action_to_status")
+PATHS = ("published_to_row", "action_to_status")
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,12 +102,17 @@ def _clocked(case: CaseEntry, action: CaseAction, reference: Reference) -> CaseE
 
 
 def _told_and_ended(case: CaseEntry, action: CaseAction, facts: list[Fact], reference: Reference) -> Outcome:
-    """Reporters hear the outcome before a case is closed; its end is told to the neighbour tiles."""
+    """Every reporter hears the outcome before the case ends; its end is told to the neighbour tiles.
+
+    Usually all hear when the check is passed. Whoever joined since then, or whose case ends without a check, hears in
+    the step that ends it: the feedback is said before the end.
+    """
     state = reference.state(case.state)
     ended = state is not None and state.terminal
     after = case
     if ended or case.state == BEFORE_CLOSING:
-        facts += feedback(case, action.action_id, action.at, action.origin.offset)
+        said = feedback(case, action.action_id, action.at, action.origin.offset)
+        facts = [*said, *facts] if ended else [*facts, *said]
         after = replace(case, told=len(case.members), ended_at=action.at if ended else None)
     notices = farewell(after, action.at, action.origin.offset) if ended else ()
     settled = (Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION),)

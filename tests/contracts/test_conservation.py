@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.ids import tile_of_case
+from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import (
     BoundaryFlagged,
     CaseDispatched,
@@ -19,9 +20,10 @@ from pipeline.events.facts import (
     ReportLinked,
     ReportSettled,
 )
+from pipeline.stage import Outcome
 from pipeline.stages.entries import CaseEntry
 from tests.builders import an_action, case_of, located, measured
-from tests.small_city import BINS, COLLAPSE, EAST, NOISE, ROAD, WASTE, WEST
+from tests.small_city import BINS, COLLAPSE, EAST, NOISE, ROAD, WASTE, WEST, city
 from tests.town import Town
 
 SPOTS = st.one_of(st.sampled_from([-4.0, 4.0, -20.0, 20.0, -160.0, 160.0]), st.floats(-200, 200))
@@ -141,6 +143,45 @@ def test_every_report_of_an_ended_case_hears_its_outcome_once(events: list[Event
             assert all(heard[report] >= 1 for report in case.report_ids)
     told = Counter((fact.report_id, fact.case_id) for fact in town.said(FeedbackSent))
     assert [one for one, count in told.items() if count > 1] == []
+
+
+ENDS = {state.state for state in city().tables.states if state.terminal} - {"merged"}
+"""States in which a case is over; what was merged goes on in another case, and its reporters hear from that."""
+
+
+class HearingTown(Town):
+    """Watches every step: who has heard when a case ends, and that a message that comes again tells nobody again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[tuple[str, str]] = set()
+
+    def send(self, message: CaseworkInput, *, hold: bool = False) -> Outcome:
+        book = self.book(tile_of_input(message))
+        outcome = super().send(message, hold=True)
+        for fact in outcome.facts:
+            if isinstance(fact, FeedbackSent):
+                self.told.add((fact.case_id, fact.report_id))
+            elif isinstance(fact, CaseMoved) and fact.to_state in ENDS:
+                case = book.case(fact.case_id)
+                assert case is not None
+                assert {(case.case_id, report) for report in case.report_ids} <= self.told
+        again = self.stage.step(book, message)
+        assert not [fact for fact in again.facts if isinstance(fact, FeedbackSent | CaseMoved)]
+        if not hold:
+            self.deliver()
+        return outcome
+
+
+@settings(max_examples=80, deadline=None)
+@given(EVENTS, st.data())
+def test_a_case_ends_only_after_every_report_it_has_heard(events: list[Event], data: st.DataObject) -> None:
+    """Whatever order notices come in; reports of other tiles included, and those that join when it has ended."""
+    town = HearingTown()
+    play(town, events, lambda: data.draw(st.booleans()), lambda waiting: data.draw(st.integers(0, waiting - 1)))
+    for case in cases_of(town).values():
+        if not case.open and not case.merged_into:
+            assert {(case.case_id, report) for report in case.report_ids} <= town.told
 
 
 @settings(max_examples=60, deadline=None)

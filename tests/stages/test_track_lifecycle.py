@@ -233,6 +233,7 @@ def test_a_report_that_joins_after_the_check_hears_at_the_closing() -> None:
     town.act(CASE, "close")
     assert [fact.report_id for fact in town.said(FeedbackSent)][-1] == late.report.report_id
     assert len(town.said(FeedbackSent)) == 2
+    assert [type(fact).__name__ for fact in town.facts[-2:]] == ["FeedbackSent", "CaseMoved"], "first told, then closed"
 
 
 @pytest.mark.parametrize("verb", ["cancel", "force_close", "merge"])
@@ -240,5 +241,6 @@ def test_reporters_hear_whichever_way_a_case_ends(verb: str) -> None:
     town = a_town()
     town.act(CASE, verb, **({"actor_role": "acceptor"} if verb == "merge" else {}))
     (told,) = town.said(FeedbackSent)
+    assert town.facts[-2:-1] == [told], "first told, then ended"
     assert told.state == MOVES["dispatched", verb].to_state
     assert town.case(CASE).ended_at is not None

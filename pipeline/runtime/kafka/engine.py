@@ -62,6 +62,8 @@ class Batch(NamedTuple):
     records: int
     settled: list[Settlement]
     facts: list[Fact | Samples]
+    acted: Sequence[int] = ()
+    """When the log took the actions of departments that are part of it, in milliseconds."""
 
 
 @dataclass
@@ -74,6 +76,7 @@ class _Work:
     statuses: list[CaseStatus] = field(default_factory=list)
     later: list[Written] = field(default_factory=list)
     settled: list[Settlement] = field(default_factory=list)
+    acted: list[int] = field(default_factory=list)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     records: int = 0
     latest: int = 0
@@ -115,7 +118,7 @@ class Engine:
         for (_, number), state in self.states.items():
             topic = state.lane.changelog
             written += [Written(topic, key.encode(), data, number) for key, data in state.taken().items()]
-        return Batch(written, work.offsets, work.records, work.settled, work.facts)
+        return Batch(written, work.offsets, work.records, work.settled, work.facts, work.acted)
 
     def _feed_partition(self, work: _Work, lane: Lane, partition: int, poll: Poll) -> None:
         state = self.states[lane.name, partition]
@@ -214,6 +217,7 @@ class Engine:
     def _actions(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         """Actions as departments sent them are screened here: their key is their tile, so all of one id meet here."""
         arrivals = [_arrival(topic, partition, one) for one in records]
+        work.acted += [one.timestamp for one in records]
         for message in self._screened(work, state, "actions", arrivals):
             self._step(work, state, message)
         return _latest(arrivals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,9 @@ class Watching:
         for (topic, reason), number in refused.items():
             ins.quarantined(topic, reason, number)
         ins.transaction("committed", commit_seconds)
+        now = time.time()
+        for taken in batch.acted:
+            ins.latency("action_to_status", max(now - taken / 1000, 0.0))
         for (topic, partition), offset in batch.offsets.items():
             ins.committed(topic, partition, offset)
 

@@ -245,6 +245,7 @@ def test_a_source_hears_of_its_reports_in_the_transaction_that_decided_on_them()
     action = a_body("CaseAction", source_ref="a1", case_id=case, action="sign", actor_role="department-clerk")
     signed = engine.feed({("actions.sanitation", PARTITION): polled(encode("CaseAction", action))})
     assert heard(signed) == [("status.crm", "1", "sign"), ("status.crm", "2", "sign")]
+    assert (list(filed.acted), list(signed.acted)) == ([], [MONDAY + 60_000]), "the delay of an action can be measured"
 
 
 def test_a_source_without_a_topic_is_told_on_that_of_the_unlisted():
