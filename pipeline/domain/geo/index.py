@@ -52,15 +52,18 @@ class LayerIndex:
         order = np.argsort(points, kind="stable")
         return points[order], cells[order]
 
-    def borders(self, lons: ArrayLike, lats: ArrayLike, error_m: ArrayLike, band_m: float = BAND_M) -> BorderScan:
-        """The cell of each point and all cells within its reach: the larger of its error and the band, at most 500 m.
+    def borders(
+        self, lons: ArrayLike, lats: ArrayLike, error_m: ArrayLike, band_m: float = BAND_M, spread: float = 1.0
+    ) -> BorderScan:
+        """The cell of each point and all cells within its reach.
 
-        ``error_m`` (one number, or one for each point; NaN counts as 0) is the standard deviation of the position on
-        each axis and gives the candidates their probabilities.
+        The reach is the larger of the band and ``spread`` times the point's error, at most 500 m. ``error_m`` (one
+        number, or one for each point; NaN counts as 0) is the standard deviation of the position on each axis and
+        gives the candidates their probabilities.
         """
         x, y = _columns(lons, lats)
         error = np.broadcast_to(np.nan_to_num(np.asarray(error_m, np.float64), nan=0.0), x.shape)
-        reach = np.clip(error, band_m, LARGEST_REACH_M)
+        reach = np.clip(error * spread, band_m, LARGEST_REACH_M)
         held_point, held_cell = self.find_all(x, y)
         own = np.full(len(x), -1, np.int64)
         own[held_point[::-1]] = held_cell[::-1]

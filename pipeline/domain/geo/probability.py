@@ -49,7 +49,7 @@ def loosened(distances_m: Floats, probabilities: Floats, starts: Ints, line: Lin
     won = np.where(outside, line.drift_share * np.exp(-np.maximum(distances_m, 0.0) / line.drift_m), 0.0)
     won = won * inside[point]
     lost = np.bincount(point, won, minlength=len(counts))
-    left = np.divide(inside - lost, inside, out=np.ones_like(inside), where=inside > 0.0)
+    left = np.divide(inside - lost, inside, out=np.ones(len(inside)), where=inside > 0.0)
     result: Floats = np.where(outside, probabilities + won, probabilities * left[point])
     return result
 
@@ -64,7 +64,7 @@ def candidate_probabilities(distances_m: Sequence[float], error_m: float) -> tup
     if not error_m >= 0.0:
         message = f"error_m = {error_m!r}: give metres, 0 or more"
         raise ValueError(message)
-    weights = [_beyond(distance, error_m) for distance in distances_m]
+    weights = [beyond(distance, error_m) for distance in distances_m]
     total = sum(weights)
     if total <= 0.0 and weights:
         nearest = min(distances_m)
@@ -81,7 +81,7 @@ def shares(distances_m: Floats, starts: Ints, error_m: Floats) -> Floats:
     counts = np.diff(starts)
     point = np.repeat(np.arange(len(counts)), counts)
     pairs = zip(distances_m.tolist(), error_m[point].tolist(), strict=True)
-    weights = np.array([_beyond(distance, error) for distance, error in pairs], np.float64)
+    weights = np.array([beyond(distance, error) for distance, error in pairs], np.float64)
     totals = np.bincount(point, weights, minlength=len(counts))
     for lost in np.flatnonzero((totals <= 0.0) & (counts > 0)):
         part = slice(int(starts[lost]), int(starts[lost + 1]))
@@ -91,7 +91,8 @@ def shares(distances_m: Floats, starts: Ints, error_m: Floats) -> Floats:
     return result
 
 
-def _beyond(distance: float, error: float) -> float:
+def beyond(distance: float, error: float) -> float:
+    """How likely the true place lies beyond a straight line at this signed distance."""
     if error <= 0.0:
         return 0.5 if distance == 0.0 else float(distance < 0.0)
     return 0.5 * erfc(distance / (error * _ROOT_2))

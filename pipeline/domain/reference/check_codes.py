@@ -146,6 +146,22 @@ def thresholds(reference: Reference) -> Iterator[Fault]:
             yield Fault(reference.origin("sensor_limits", number), "period_minutes", str(limit.period_minutes), remedy)
 
 
+def border_shares(reference: Reference) -> Iterator[Fault]:
+    """Shares of a border rule outside 0 to 1, a rigid line that drifts, a spot that nobody was held at."""
+    for number, rule in enumerate(reference.tables.border_rules):
+        where = reference.origin("border_rules", number)
+        if not 0.0 < rule.flag_at <= 1.0:
+            yield Fault(where, "flag_at", str(rule.flag_at), "give a probability above 0, at most 1")
+        if not 0.0 <= rule.drift_share <= (1.0 if rule.line == "flexible" else 0.0):
+            remedy = "give 0 to 1 for a flexible line, nothing for a rigid one"
+            yield Fault(where, "drift_share", str(rule.drift_share), remedy)
+        if not rule.drift_m > 0.0:
+            yield Fault(where, "drift_m", str(rule.drift_m), "give metres above 0")
+    for number, spot in enumerate(reference.tables.practices):
+        if not spot.cases > 0.0:
+            yield Fault(reference.origin("practices", number), "cases", str(spot.cases), "give a number above 0")
+
+
 def _known(reference: Reference) -> dict[str, frozenset[str]]:
     t = reference.tables
     return {
@@ -183,6 +199,8 @@ _REFERENCES = (
     ("areas", "system", "grid system"),
     ("grid_kinds", "system", "grid system"),
     ("grid_systems", "department", "department"),
+    ("practices", "drawn", "area"),
+    ("practices", "held", "area"),
     ("components", "owner", "department"),
     ("components", "grid_code", "grid code"),
     ("devices", "component_code", "component"),
@@ -211,6 +229,8 @@ _WORDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("weights", "direction", DIRECTIONS),
     ("hotline_tree", "appeal", APPEALS),
     ("areas", "tier", ("city", "district", "street", "community", "grid")),
+    ("border_rules", "line", ("rigid", "flexible")),
+    ("practices", "tier", ("district", "street", "community")),
 )
 
 
@@ -230,4 +250,5 @@ CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     categories,
     words,
     thresholds,
+    border_shares,
 )

@@ -121,6 +121,37 @@ class GridSystem(Row, frozen=True, kw_only=True, gc=False):
     roles: tuple[str, ...]
 
 
+class BorderRule(Row, frozen=True, kw_only=True, gc=False):
+    """What a border of a layer is like, and from what doubt on a place beside it is a border case.
+
+    ``id`` is a tier of the unit system (``district``, ``street``, ``community``, ``grid``) or the kind of a layer of
+    another system (``responsibility``, ``road``, ``river``, ``maintenance``, …), which is asked only if it has a row.
+    ``flag_at`` is the probability of lying in another area; 1 lists candidates without raising a flag.
+    """
+
+    id: str
+    line: str
+    """``rigid`` (刚性界线: runs where it is drawn) or ``flexible`` (弹性界线)."""
+    drift_share: float = 0.0
+    """Of a flexible line: how likely a place right beside it belongs to the other side."""
+    drift_m: float = 50.0
+    """The distance over which that falls to 37 %."""
+    flag_at: float
+
+
+class PracticeSpot(Row, frozen=True, kw_only=True, gc=False):
+    """Earlier cases of a spot that the map draws in one area and that were held in the same or another."""
+
+    lon: float
+    lat: float
+    tier: str
+    drawn: str
+    held: str
+    border_m: float | None = None
+    """Distance to the next area of the tier; blank where none was near."""
+    cases: float
+
+
 class Component(Row, frozen=True, kw_only=True, gc=False):
     """An entry of the component register."""
 

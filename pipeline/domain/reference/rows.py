@@ -27,6 +27,7 @@ from pipeline.domain.reference.base import (
 )
 from pipeline.domain.reference.places import (
     Area,
+    BorderRule,
     City,
     Component,
     Department,
@@ -36,6 +37,7 @@ from pipeline.domain.reference.places import (
     GridSystem,
     Person,
     Post,
+    PracticeSpot,
     Team,
 )
 from pipeline.domain.reference.rules import (
@@ -65,6 +67,7 @@ __all__ = [
     "AlarmType",
     "AqiBreakpoint",
     "Area",
+    "BorderRule",
     "CaseClass",
     "Category",
     "CategoryKey",
@@ -85,6 +88,7 @@ __all__ = [
     "Nature",
     "Person",
     "Post",
+    "PracticeSpot",
     "ProblemDomain",
     "ReasonCode",
     "ReferralRule",

@@ -21,6 +21,8 @@ ROWS: dict[str, type[r.Row]] = {
     "areas": r.Area,
     "grid_kinds": r.GridKind,
     "grid_systems": r.GridSystem,
+    "border_rules": r.BorderRule,
+    "practices": r.PracticeSpot,
     "components": r.Component,
     "devices": r.Device,
     "states": r.State,
@@ -53,6 +55,7 @@ KEYS: dict[str, Callable[[Any], Hashable]] = {
     "weights": lambda row: (row.set, row.indicator),
     "grid_kinds": lambda row: (row.id, row.area_type),
     "calendar": lambda row: row.day,
+    "practices": lambda row: (row.lon, row.lat, row.tier, row.drawn, row.held),
 } | {
     name: (lambda row: row.id)
     for name in (
@@ -65,6 +68,7 @@ KEYS: dict[str, Callable[[Any], Hashable]] = {
         "teams",
         "duties",
         "grid_systems",
+        "border_rules",
         "hotline_referrals",
         "class_rules",
     )

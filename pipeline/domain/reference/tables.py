@@ -8,6 +8,7 @@ from pipeline.domain.calendar import DayRule
 from pipeline.domain.reference.rows import (
     AqiBreakpoint,
     Area,
+    BorderRule,
     Category,
     ClassRule,
     Component,
@@ -22,6 +23,7 @@ from pipeline.domain.reference.rows import (
     LexiconEntry,
     Person,
     Post,
+    PracticeSpot,
     ReasonCode,
     ReferralRule,
     SensorLimit,
@@ -51,6 +53,8 @@ class Tables:
     areas: tuple[Area, ...] = ()
     grid_kinds: tuple[GridKind, ...] = ()
     grid_systems: tuple[GridSystem, ...] = ()
+    border_rules: tuple[BorderRule, ...] = ()
+    practices: tuple[PracticeSpot, ...] = ()
     components: tuple[Component, ...] = ()
     devices: tuple[Device, ...] = ()
     states: tuple[State, ...] = ()

@@ -25,6 +25,9 @@ def test_the_small_set_is_sound(plant: Plant) -> None:
     assert faults(plant()) == []
 
 
+BORDERS = "id,line,drift_share,drift_m,flag_at"
+SPOTS = "lon,lat,tier,drawn,held,border_m,cases"
+
 FAULTS: list[tuple[str, Added, Changed, str]] = [
     (
         "unknown category in a filing standard",
@@ -172,6 +175,11 @@ FAULTS: list[tuple[str, Added, Changed, str]] = [
         {},
         "E1 asks for class 'fire'",
     ),
+    ("a bound of doubt of 0", {"border_rules": [BORDERS, "street,rigid,,50,0"]}, {}, "flag_at = '0.0'"),
+    ("a rigid line that drifts", {"border_rules": [BORDERS, "district,rigid,0.1,50,0.1"]}, {}, "nothing for a rigid"),
+    ("a kind of line", {"border_rules": [BORDERS, "community,wavy,,50,0.1"]}, {}, "write one of rigid, flexible"),
+    ("an unknown area in a ledger", {"practices": [SPOTS, "121,31,street,T,X,,1"]}, {}, "no such area"),
+    ("a spot without cases", {"practices": [SPOTS, "121,31,street,T,T,,0"]}, {}, "give a number above 0"),
 ]
 
 
