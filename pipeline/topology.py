@@ -42,7 +42,7 @@ class Topology:
         stages = {
             "intake": Intake(self.screening),
             "detect": Detect(DetectPolicy(self.reference)),
-            "classifier": Classifier(self.reference),
+            "classifier": Classifier(self.reference, self.models.text),
             "locator": Locator(self.reference, self.layers),
             "casework": Casework(policy_of(self.reference)),
         }

@@ -54,6 +54,7 @@ CONNECTING = ("pipeline.events", "pipeline.errors", "pipeline.domain", "pipeline
 LEARNING = ("pipeline.domain", "pipeline.events", "pipeline.stages", "pipeline.stage", "pipeline.state",
             "pipeline.errors", "pipeline.wire", "connectors.importers", "connectors.sources", "msgspec",
             "numpy")  # fmt: skip
+SOLVING = ("pipeline.learning.trainers", "pipeline.learning.matrices")
 
 DIRECTIONS = {
     "errors stand below all": MayImport(("pipeline.errors",), only=("msgspec",)),
@@ -135,10 +136,10 @@ DIRECTIONS = {
     "learning knows no runner": MayImport(
         ("pipeline.learning",),
         only=(*LEARNING, "pipeline.learning"),
-        but=("pipeline.learning.trainers",),
+        but=SOLVING,
     ),
     "trainers may use scikit-learn": MayImport(
-        ("pipeline.learning.trainers",), only=(*LEARNING, "pipeline.learning", "sklearn", "scipy")
+        SOLVING, only=(*LEARNING, "pipeline.learning", "pipeline.evaluation.measures", "sklearn", "scipy")
     ),
     "evaluation may run what it measures": MayImport(
         ("pipeline.evaluation",),
@@ -173,15 +174,17 @@ OWNERS = {
     "clickhouse_driver": OnlyIn("clickhouse_driver", ("connectors.sinks.clickhouse",), "one package knows the server"),
     "paho": OnlyIn("paho", ("connectors.mqtt",), "one package knows MQTT"),
     "prometheus_client": OnlyIn("prometheus_client", ("pipeline.runtime.instruments",), "one module knows the metrics"),
-    "sklearn": OnlyIn("sklearn", ("pipeline.learning.trainers", "pipeline.evaluation"), "a running worker has no need"),
-    "scipy": OnlyIn("scipy", ("pipeline.learning.trainers", "pipeline.evaluation"), "a running worker has no need"),
+    "sklearn": OnlyIn("sklearn", (*SOLVING, "pipeline.evaluation"), "a running worker has no need"),
+    "scipy": OnlyIn("scipy", (*SOLVING, "pipeline.evaluation"), "a running worker has no need"),
     "learning": OnlyIn(
         "pipeline.learning",
         ("pipeline.learning", "pipeline.evaluation", "pipeline.runtime.models", "pipeline.commands"),
         "stages are given predictors",
     ),
     "evaluation": OnlyIn(
-        "pipeline.evaluation", ("pipeline.evaluation", "pipeline.commands"), "nothing hangs on being measured"
+        "pipeline.evaluation",
+        ("pipeline.evaluation", "pipeline.commands", "pipeline.learning.trainers"),
+        "nothing hangs on being measured, but trainers measure what they hold out",
     ),
     "runtime": OnlyIn(
         "pipeline.runtime",

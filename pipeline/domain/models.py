@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.domain.textmodel import TextModel
+
 
 @dataclass(frozen=True, slots=True)
 class Models:
     """Predictors made ready for the stages: of categories from texts, of duplicates, of units that act."""
 
-    text: Any = None
+    text: TextModel | None = None
     pairs: Any = None
     units: Any = None
 

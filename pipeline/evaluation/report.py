@@ -32,6 +32,8 @@ class EvaluateRequest:
     """Rows are fed in time order; only those after this share by time are scored."""
     seed: int = 0
     """Of the bootstrap and of shuffles."""
+    peers: bool = True
+    """Whether peers' rules are run on the same rows too."""
     say: Callable[[str], None] = silent
 
 

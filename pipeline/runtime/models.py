@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.models import Models
+from pipeline.domain.textmodel import TextModel
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.modelfile import Array, read_model
 from pipeline.learning.registry import Registry
@@ -15,7 +16,9 @@ FOLDER = "models"
 Build = Callable[[str, Mapping[str, Array], Mapping[str, Any]], Any]
 """Makes a predictor from version, arrays and tables. Raises ``ValueError`` with every fault when they do not fit."""
 
-BUILDERS: dict[str, tuple[str, Build]] = {}
+BUILDERS: dict[str, tuple[str, Build]] = {
+    "classify": ("text", TextModel.of),
+}
 """By task: the field of ``Models`` and what makes its predictor."""
 
 

@@ -1,8 +1,11 @@
 """What is the problem? Category by code, by the source's own wording, by the text; or honestly none.
 
 A code that the reference set knows decides. Otherwise the source's own word for its category, then the lexicon with
-abstention, then the hotline's subject; without any of them a person decides. The case class (一般, 疑难, 应急) comes
-from explicit rules, the smallest priority first, and is kept with rule id and reason.
+abstention, then the hotline's subject; without any of them a person decides. Where a city has promoted a text model,
+the model takes the place of lexicon and subject, with a threshold for every label below which a person decides.
+
+The case class (一般, 疑难, 应急) comes from explicit rules, the smallest priority first, and is kept with rule id and
+reason.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from functools import lru_cache
 from pipeline.domain.lexicon import Choice, Lexicon, Sighting, WordScan
 from pipeline.domain.reference.model import CaseClass, Category, CategoryKey, ClassRule, Reference, ReferralRule
 from pipeline.domain.text import fold
+from pipeline.domain.textmodel import Guess, TextModel
 from pipeline.events.intake import Candidate, Classification, ScreenedReport
 
 SEPARATOR = "|"
@@ -23,6 +27,8 @@ KIN_SHARE = 0.65
 """Share of the evidence that one family must have when its codes cannot be told apart."""
 UNKNOWN_KIND = "不明"
 """How names of categories begin that stand for things nobody could tell apart."""
+BY_MODEL = "model "
+"""How the method of a category that a model gave begins; the version of the model follows."""
 CITIZENS = frozenset({"hotline", "citizen-app", "chat-group", "open311", "web"})
 """Channels on which citizens speak themselves: what they ask for may belong elsewhere."""
 
@@ -40,9 +46,10 @@ class Named:
 class Classifier:
     """The rules and words of a reference set, compiled once. Pure: the same report, the same answer."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, model: TextModel | None = None) -> None:
         tables = reference.tables
-        self.reference = reference
+        self.reference, self.model = reference, model
+        self._stands_for = model.category_of if model is not None else {}
         entries = [(row.phrase, SEPARATOR.join(row.category_key), row.weight) for row in tables.lexicon]
         self._lexicon = Lexicon.compile(entries)
         self._word_class = {fold(row.word): row.word_class for row in tables.emergency_words}
@@ -60,10 +67,13 @@ class Classifier:
     def classify_many(self, reports: Sequence[ScreenedReport]) -> list[Classification]:
         """The same for many; equal to one by one."""
         texts = [fold(f"{report.title} {report.text}") for report in reports]
-        return [self._one(report, text) for report, text in zip(reports, texts, strict=True)]
+        if self.model is None:
+            return [
+                self._one(report, text, self._named(report, text)) for report, text in zip(reports, texts, strict=True)
+            ]
+        return [self._one(*row) for row in zip(reports, texts, self._named_by_model(reports, texts), strict=True)]
 
-    def _one(self, report: ScreenedReport, text: str) -> Classification:
-        named = self._named(report, text)
+    def _one(self, report: ScreenedReport, text: str, named: Named) -> Classification:
         sighted = self._urgent.found(text) if text else ()
         rule = self._class_rule(report, named.category, sighted)
         referral = self._referral(report, text)
@@ -109,11 +119,48 @@ class Classifier:
         category = self.reference.source_category(report.source_system, report.category_text)
         return Named(category, 0.95, "source_category") if category is not None else None
 
+    def _named_by_model(self, reports: Sequence[ScreenedReport], texts: Sequence[str]) -> list[Named]:
+        """Codes and the source's own wording first; the model judges all other texts at once."""
+        assert self.model is not None
+        coded = [self._by_code(report) or self._by_source(report) for report in reports]
+        asked = [number for number, named in enumerate(coded) if named is None]
+        guesses = self.model.guess_many([texts[number] for number in asked])
+        judged = {number: self._by_guess(texts[number], guess) for number, guess in zip(asked, guesses, strict=True)}
+        return [named if named is not None else judged[number] for number, named in enumerate(coded)]
+
+    def _by_guess(self, text: str, guess: Guess) -> Named:
+        """The category of a label that is sure enough; of one that is a family, the category that the words choose.
+
+        A label that is not sure enough still counts where the words alone say the same. Else a person decides, and is
+        given the candidates.
+        """
+        assert self.model is not None
+        candidates = tuple([Candidate(key=label, share=round(share, 4)) for label, share in guess.candidates])
+        label = guess.candidates[0][0]
+        choice = self.by_words(text)
+        category = self._minor(self._stands_for[label], choice)
+        if guess.label is not None and category is not None:
+            return Named(category, guess.confidence, f"{BY_MODEL}{self.model.version}", candidates)
+        if category is not None and choice.key == SEPARATOR.join(category.key):
+            return Named(category, guess.confidence, f"{BY_MODEL}{self.model.version}+lexicon", candidates)
+        return Named(None, guess.confidence, f"{BY_MODEL}{self.model.version}", candidates)
+
+    def _minor(self, key: str, choice: Choice) -> Category | None:
+        """``standard|kind|code`` names its category; a family is narrowed to the best of its own among the words'."""
+        if SEPARATOR in key:
+            return self.category(key)
+        named = [category for other, _ in choice.shares if (category := self.category(other)) is not None]
+        return next((category for category in named if category.family == key), None)
+
+    def by_words(self, text: str) -> Choice:
+        """What the lexicon alone says of a folded text."""
+        return self._lexicon.best(text) if text else Choice(None, 0.0, ())
+
     def _by_text(self, report: ScreenedReport, text: str) -> Named:
-        choice = self._lexicon.best(text) if text else Choice(None, 0.0, ())
+        choice = self.by_words(text)
         candidates = tuple([Candidate(key=key, share=round(share, 4)) for key, share in choice.shares])
         if choice.key is not None:
-            return Named(self._category(choice.key), choice.confidence, "lexicon", candidates)
+            return Named(self.category(choice.key), choice.confidence, "lexicon", candidates)
         kin = self._among_kin(choice)
         if kin is not None:
             return Named(kin, sum(share for _, share in choice.shares) / 2, "lexicon_kin", candidates)
@@ -123,7 +170,8 @@ class Classifier:
             return Named(category, 0.6, "subject", candidates)
         return Named(None, choice.confidence, "none", candidates)
 
-    def _category(self, key: str) -> Category | None:
+    def category(self, key: str) -> Category | None:
+        """The category of ``standard|kind|code``."""
         return self.reference.category(*key.split(SEPARATOR))
 
     def _among_kin(self, choice: Choice) -> Category | None:
@@ -131,7 +179,7 @@ class Classifier:
 
         A category that stands for "of unknown kind" (不明…) yields to one that the text names.
         """
-        known = [(category, share) for key, share in choice.shares if (category := self._category(key)) is not None]
+        known = [(category, share) for key, share in choice.shares if (category := self.category(key)) is not None]
         if not known:
             return None
         family = known[0][0].family
