@@ -9,13 +9,15 @@ origin answers the same again (see ADR 0001).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from pipeline.events.base import Value
 from pipeline.events.facts import Fact, Samples
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One entry of a state to write (or to remove when ``value`` is ``None``)."""
 
     space: str
@@ -23,7 +25,7 @@ class Change(NamedTuple):
     value: Value | None
 
 
-class Settlement(NamedTuple):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """How one record ended, for the counts that reconcile: every record that came in is settled exactly once."""
 
     channel: str
@@ -33,7 +35,7 @@ class Settlement(NamedTuple):
     derived: bool = False
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What one step gives back."""
 
     facts: tuple[Fact | Samples, ...] = ()

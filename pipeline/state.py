@@ -45,7 +45,8 @@ class KeyedState:
     def apply(self, changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
         """Write the changes of one step and give them back as a changelog keeps them."""
         written: list[tuple[str, str, bytes | None]] = []
-        for space, key, value in changes:
+        for change in changes:
+            space, key, value = change.space, change.key, change.value
             data = None if value is None else _encode(value)
             if data is None:
                 self._remove(space, key)

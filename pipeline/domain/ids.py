@@ -6,16 +6,21 @@ from functools import lru_cache
 from hashlib import blake2b
 
 DAY_MS = 86_400_000
+_DIGEST = blake2b(digest_size=8)
 
 
 def digest(*parts: str) -> str:
     """16 hexadecimal digits (64 bits) of BLAKE2b over the parts; parts are kept apart by a unit separator."""
-    return blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
+    state = _DIGEST.copy()  # cheaper than to begin anew
+    state.update("\x1f".join(parts).encode())
+    return state.hexdigest()
 
 
 def number(*parts: str) -> int:
     """The same digest as a signed 64-bit number, for compact state."""
-    return int.from_bytes(blake2b("\x1f".join(parts).encode(), digest_size=8).digest(), "big", signed=True)
+    state = _DIGEST.copy()
+    state.update("\x1f".join(parts).encode())
+    return int.from_bytes(state.digest(), "big", signed=True)
 
 
 def report_id(source_system: str, source_ref: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,34 +26,38 @@ class Counts:
 
     def __init__(self, start: Mapping[str, int] | None = None) -> None:
         self.totals: dict[str, int] = dict(start or {})
-        self._since: dict[str, int] = {}
+        self._since: dict[Settlement, int] = {}
 
     def add(self, settled: Iterable[Settlement]) -> None:
         """Count what was settled."""
         since = self._since
-        for (channel, fate, outcome, samples, derived), times in Counter(settled).items():
-            key = f"{channel}|{fate}|{outcome}|{DERIVED if derived else ''}"
-            since[key] = since.get(key, 0) + times
-            if samples:
-                sampled = f"{channel}|{fate}|{outcome}|{SAMPLES}"
-                since[sampled] = since.get(sampled, 0) + samples * times
+        for one in settled:
+            since[one] = since.get(one, 0) + 1
 
-    def pending(self) -> Mapping[str, int]:
-        """The counts since the last commit."""
-        return self._since
+    def pending(self) -> dict[str, int]:
+        """The counts since the last commit, under the keys of ``totals``."""
+        named: dict[str, int] = {}
+        for one, times in self._since.items():
+            way = f"{one.channel}|{one.fate}|{one.outcome}|"
+            key = f"{way}{DERIVED if one.derived else ''}"
+            named[key] = named.get(key, 0) + times
+            if one.samples:
+                named[way + SAMPLES] = named.get(way + SAMPLES, 0) + one.samples * times
+        return named
 
     def commit(self, number: int, at: int, recorded: int) -> list[OutcomesCounted]:
         """Close the counts since the last commit: they join the totals and become facts."""
         facts: list[OutcomesCounted] = []
-        for key in sorted(self._since):
-            self.totals[key] = self.totals.get(key, 0) + self._since[key]
+        since = self.pending()
+        for key in sorted(since):
+            self.totals[key] = self.totals.get(key, 0) + since[key]
             channel, fate, outcome, kind = key.split("|")
             if kind != SAMPLES:
-                samples = self._since.get(f"{channel}|{fate}|{outcome}|{SAMPLES}", 0)
+                samples = since.get(f"{channel}|{fate}|{outcome}|{SAMPLES}", 0)
                 facts.append(
                     OutcomesCounted(
                         fact_id=f"{number:09d}:{key}", at=at, recorded=recorded, channel=channel, fate=fate,
-                        outcome=outcome, records=self._since[key], samples=samples, derived=kind == DERIVED,
+                        outcome=outcome, records=since[key], samples=samples, derived=kind == DERIVED,
                     )
                 )  # fmt: skip
         self._since = {}

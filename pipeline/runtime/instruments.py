@@ -196,9 +196,9 @@ class Instruments(EdgeInstruments):
     def settlements(self, settled: Iterable[Settlement]) -> None:
         """How the records of a batch ended."""
         records, samples = Tally[tuple[str, str, str, bool]](), Tally[str]()
-        for channel, fate, outcome, count, derived in settled:
-            records[channel, fate, outcome, derived] += 1
-            samples[channel] += count
+        for one in settled:
+            records[one.channel, one.fate, one.outcome, one.derived] += 1
+            samples[one.channel] += one.samples
         for (channel, fate, outcome, derived), number in records.items():
             self.settled(channel, fate, outcome, number, derived=derived)
         for channel, number in samples.items():

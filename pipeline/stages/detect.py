@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from pipeline.domain.limits import Probe
 from pipeline.domain.probes import DetectPolicy
 from pipeline.domain.readings import Millis
@@ -101,7 +103,7 @@ class Detect:
         for device_id, metrics in state.metrics.items():
             work.silence(device_id, metrics, now)
         outcome = work.outcome()
-        return outcome._replace(messages=tuple(sorted(outcome.messages, key=_due)))
+        return replace(outcome, messages=tuple(sorted(outcome.messages, key=_due)))
 
 
 def _added(bucket: Bucket, probe: Probe, index: int, at: Millis, value: float) -> Bucket:

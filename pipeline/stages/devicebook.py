@@ -37,14 +37,15 @@ class DeviceBook:
         """Write the changes of one step and give them back as a changelog keeps them."""
         changes = tuple(changes)
         series = self.series
-        for space, key, value in changes:
+        for change in changes:
+            space, key, value = change.space, change.key, change.value
             if space == SERIES and value is not None:
                 if key not in series:
                     self._index(value)  # type: ignore[arg-type] # the space tells the type
                 series[key] = value  # type: ignore[assignment]
             else:
                 self._write(space, key, value)
-        return [(space, key, None if value is None else _encode(value)) for space, key, value in changes]
+        return [(one.space, one.key, None if one.value is None else _encode(one.value)) for one in changes]
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry as a changelog keeps it."""

@@ -6,7 +6,7 @@ same number with other content is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
@@ -56,13 +56,8 @@ class IntakeBook(KeyedState):
             del self._leaving[due]
 
 
-class Taken(NamedTuple):
-    """What became of one arrival: something to go on with, or an outcome that ends it."""
-
-    report: ScreenedReport | None = None
-    readings: Readings | None = None
-    action: CaseAction | None = None
-    ended: Outcome = Outcome()
+Taken = ScreenedReport | Readings | CaseAction | Outcome
+"""What became of one arrival: something to go on with, or an outcome that ends it."""
 
 
 class Intake:
@@ -90,12 +85,11 @@ class Intake:
         fresh: dict[str, Answered] = {}
         for arrival in events:
             taken = self._taken(state, arrival, fresh)
-            going_on = taken.report or taken.readings or taken.action
-            if going_on is not None:
-                messages.append(going_on)
+            if isinstance(taken, Outcome):
+                facts += taken.facts  # type: ignore[arg-type]  # intake never makes samples
+                settled += taken.settled
             else:
-                facts += taken.ended.facts  # type: ignore[arg-type]  # intake never makes samples
-                settled += taken.ended.settled
+                messages.append(taken)
         sketch_all([message for message in messages if message.__class__ is ScreenedReport])
         changes = tuple([Change("answered", key, value) for key, value in fresh.items()])
         return Outcome(tuple(facts), tuple(messages), changes, tuple(settled))
@@ -106,20 +100,20 @@ class Intake:
 
     def _taken(self, state: IntakeBook, arrival: Arrival, fresh: dict[str, Answered]) -> Taken:
         if arrival.fault is not None:
-            return Taken(ended=quarantined(arrival, arrival.fault))
+            return quarantined(arrival, arrival.fault)
         try:
             return self._screened(state, arrival, fresh)
         except InvalidRecord as fault:
-            return Taken(ended=quarantined(arrival, fault))
+            return quarantined(arrival, fault)
 
     def _screened(self, state: IntakeBook, arrival: Arrival, fresh: dict[str, Answered]) -> Taken:
         schema = arrival.schema
         if schema == READINGS_SCHEMA:
-            return Taken(readings=screen_readings(arrival.body or {}, arrival, self.policy.tolerance_ms))
+            return screen_readings(arrival.body or {}, arrival, self.policy.tolerance_ms)
         if schema in REPORT_SCHEMAS:
             report = screened(arrival, self.policy)
             again = _met(state, fresh, report.report_id, report.content_hash, arrival)
-            return Taken(ended=_redelivered(report.channel)) if again else Taken(report=report)
+            return _redelivered(report.channel) if again else report
         if schema not in CHANNELS:
             raise InvalidRecord(Reason.UNKNOWN_SCHEMA, "schema", schema, f"one of {', '.join(sorted(CHANNELS))}")
         return self._worked(state, arrival, fresh)
@@ -134,11 +128,11 @@ class Intake:
             screen_action(arrival, self.policy) if arrival.schema == ACTION_SCHEMA else work_fact(arrival, self.policy)
         )
         if _met(state, fresh, key, content_hash(body, arrival.schema), arrival):
-            return Taken(ended=_redelivered(channel))
+            return _redelivered(channel)
         if isinstance(made, CaseAction):
-            return Taken(action=made)
+            return made
         fact, outcome = made
-        return Taken(ended=Outcome((fact,), settled=(Settlement(channel, Fate.LOGGED, outcome),)))
+        return Outcome((fact,), settled=(Settlement(channel, Fate.LOGGED, outcome),))
 
 
 def _met(state: IntakeBook, fresh: dict[str, Answered], key: str, content: int, arrival: Arrival) -> bool:

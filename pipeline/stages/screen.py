@@ -21,8 +21,8 @@ from msgspec.structs import force_setattr
 from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.geo.places import decimals
 from pipeline.domain.ids import report_id
-from pipeline.domain.privacy import address_key, generalise_address, person_key, redact
-from pipeline.domain.text import blank_to_none, clean, order_numbers, sketches
+from pipeline.domain.privacy import address_key, generalise_address, person_key, redacted, redacted_label
+from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers, sketches
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
 from pipeline.events.intake import ScreenedReport
@@ -36,6 +36,7 @@ COARSE_DECIMALS = 3
 DATUMS = {"WGS84": Datum.WGS84, "CGCS2000": Datum.CGCS2000, "GCJ02": Datum.GCJ02, "BD09": Datum.BD09}
 """Datums of the contract; an unknown one is read as WGS-84 and flagged."""
 _pack = msgspec.msgpack.Encoder().encode
+_CONTENT = blake2b(digest_size=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,6 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
     address = blank_to_none(body["address"]) or ""
     lon, lat, error_m = _point(body, channel, policy, flags)
     related = _related(body, reference, text, flags)
-    redacted = redact(text)
     return ScreenedReport(
         report_id=report_id(system, reference),
         channel=channel,
@@ -103,13 +103,13 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         address=generalise_address(address) if address else "",
         address_key=(address_key(policy.key, address) or "") if address else "",
         area_code=blank_to_none(body["area_code"]) or body.get("grid_code", ""),
-        place_name=redact(blank_to_none(body["place_name"]) or "").text,
-        title=redact(title).text if title else "",
-        text=redacted.text,
+        place_name=_label(body, "place_name"),
+        title=redacted_label(title) if title else "",
+        text=redacted(text) if text else "",
         category_standard=body["category_standard"],
         category_kind=body["category_kind"],
         category_code=blank_to_none(body["category_code"]) or "",
-        category_text=redact(blank_to_none(body["category_text"]) or "").text,
+        category_text=_label(body, "category_text"),
         appeal_type=body.get("appeal_type", ""),
         subject_code=body.get("subject_code", ""),
         reporter_key=_reporter(body, address, policy.key),
@@ -135,7 +135,9 @@ def content_hash(body: Body, schema: str) -> int:
     pick = _SAID.get(schema)
     if pick is None:
         pick = _SAID[schema] = itemgetter(*[name for name in body if name not in TRANSPORT])
-    return int.from_bytes(blake2b(_pack(pick(body)), digest_size=7).digest(), "big")
+    state = _CONTENT.copy()
+    state.update(_pack(pick(body)))
+    return int.from_bytes(state.digest(), "big")
 
 
 _SAID: dict[str, Callable[[Body], Any]] = {}
@@ -209,8 +211,17 @@ def _channel(schema: str, body: Body) -> str:
     return blank_to_none(body["channel"]) or "unknown"
 
 
+def _label(body: Body, name: str) -> str:
+    """A short text that is no report of its own, redacted."""
+    said = body[name]
+    return (redacted_label(blank_to_none(said) or "")) if said else ""
+
+
 def _text(body: Body, name: str, flags: list[str]) -> str:
-    cleaned = clean(body[name])
+    said: str = body[name]
+    if is_clean(said):
+        return blank_to_none(said) or ""
+    cleaned = clean(said)
     if cleaned.had_control and "control_characters" not in flags:
         flags.append("control_characters")
     return blank_to_none(cleaned.text) or ""

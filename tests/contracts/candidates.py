@@ -207,7 +207,7 @@ def parts(outcomes: list[Outcome]) -> list[Any]:
 def encoded(changes: Any) -> list[tuple[str, str, bytes | None]]:
     """The changes as a changelog keeps them."""
     pack = msgspec.msgpack.encode
-    return [(space, key, None if value is None else pack(value)) for space, key, value in changes]
+    return [(one.space, one.key, None if one.value is None else pack(one.value)) for one in changes]
 
 
 def facts(outcomes: list[Outcome]) -> list[Any]:

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from pipeline.domain.privacy import (
     PLACEHOLDERS,
     address_key,
+    canonical_address,
     generalise_address,
     normal_phone,
     person_key,
     pseudonym,
     redact,
+    redacted,
+    redacted_label,
     scan,
 )
 
@@ -25,6 +28,20 @@ KEY = b"0123456789abcdef0123456789abcdef"
 WIDE = str.maketrans("0123456789-", "０１２３４５６７８９－")
 LEAD = ["", "市民反映路灯不亮，", "请回复", "联系方式", "车主电话：", "电话是", "详情见附件。", "2026年4月5日来电，"]
 TAIL = ["", "，请尽快处理", "。", " 谢谢", "（晚上联系）", "\n", "；另有2人在场"]
+
+
+@given(st.text(alphabet="省市区路街号栋幢楼单元层室房第弄一二十百零0123456789解放花园", max_size=16))
+@example("解放路12号3栋501")
+@example("花园12-3-401")
+def test_an_address_without_signs_takes_a_shorter_way_to_the_same_answer(address: str) -> None:
+    """A blank behind it makes it take the long one."""
+    assert canonical_address(address) == canonical_address(f"{address} ")
+    assert generalise_address(address) == generalise_address(f"{address} ")
+
+
+@given(st.text(alphabet="我叫王小明，电话13812345678号室一姓名：", max_size=40))
+def test_the_text_alone_is_that_of_the_redaction(text: str) -> None:
+    assert redacted(text) == redacted_label(text) == redact(text).text
 
 
 def digits(rng: random.Random, count: int) -> str:

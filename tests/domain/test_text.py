@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.text import blank_to_none, clean, fold, likeness, order_numbers, sketch, sketches
+from pipeline.domain.text import blank_to_none, clean, fold, is_clean, likeness, order_numbers, sketch, sketches
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,20 @@ def test_control_characters_go_with_a_flag_and_white_space_collapses(raw: str, t
 def test_cleaning_again_changes_nothing(raw: str) -> None:
     once = clean(raw).text
     assert clean(once) == (once, False)
+
+
+ODD = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
+
+
+def test_no_control_format_or_space_character_passes_as_clean() -> None:
+    seen = [chr(code) for code in range(sys.maxunicode + 1) if is_clean(f"路{chr(code)}灯")]
+    assert [sign for sign in seen if unicodedata.category(sign) in ODD] == [" "]
+    assert {"a", "路", "，", "Ａ"} <= set(seen)
+
+
+@given(st.text(alphabet=" \t路a\u3000\x00"))
+def test_what_passes_as_clean_is_left_as_it_is(raw: str) -> None:
+    assert not is_clean(raw) or clean(raw) == (raw, False) == (" ".join(raw.split()), False)
 
 
 @given(st.text())

@@ -3,7 +3,7 @@
 from pipeline.domain.privacy.address import canonical_address, generalise_address
 from pipeline.domain.privacy.keys import address_key, normal_phone, person_key, pseudonym
 from pipeline.domain.privacy.kinds import PLACEHOLDERS
-from pipeline.domain.privacy.redact import Redacted, redact
+from pipeline.domain.privacy.redact import Redacted, redact, redacted, redacted_label
 from pipeline.domain.privacy.scan import scan
 
 __all__ = [
@@ -16,5 +16,7 @@ __all__ = [
     "person_key",
     "pseudonym",
     "redact",
+    "redacted",
+    "redacted_label",
     "scan",
 ]

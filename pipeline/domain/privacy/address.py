@@ -98,6 +98,8 @@ def generalise_address(address: str) -> str:
     'X路123弄4号501室' gives 'X路', '39 Larkmoor St Boston' gives 'Larkmoor St Boston'. Crossings, road numbers (S105,
     5th Ave), metro lines and postcodes stay. Idempotent.
     """
+    if _NOT_PLAIN.search(address) is None:
+        return _generalised_plain(address)
     current = " ".join(address.split()).strip(_EDGE)
     before = None
     while before != current and _NUMBERED.search(current) is not None:
@@ -108,6 +110,19 @@ def generalise_address(address: str) -> str:
         current = _HOUSE.sub("", _UNIT.sub("", current))
         current = " ".join(current.split()).strip(_EDGE)
     return current
+
+
+_NOT_PLAIN: Final = re.compile("[^一-龥0-9]")
+"""What an address of nothing but Chinese characters and figures does not have. Those need none of the rules for
+width, case, white space, brackets and other languages, and most addresses are such."""
+
+
+def _generalised_plain(address: str) -> str:
+    before = None
+    while before != address and _NUMBERED.search(address) is not None:
+        before = address
+        address = _FIELD_DOOR.sub("", doors_to(address, "")[0])
+    return address
 
 
 _NUMERALS: Final = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
@@ -165,10 +180,14 @@ def canonical_address(address: str) -> str:
     figures; 栋, 幢, 座 and 号楼 are one, so are 室 and 房; a last bare number is the room. A leading province and
     city is dropped, in English the postcode, the state and the long forms of street words.
     """
-    text = _REMARK.sub("", unicodedata.normalize("NFKC", address).casefold()).strip()
-    if text.isascii():
+    text = address
+    if _NOT_PLAIN.search(address) is not None:
+        text = _REMARK.sub("", unicodedata.normalize("NFKC", address).casefold()).strip()
+        if text.isascii():
+            return _canonical_english(text)
+        text = text.translate(_NO_MARKS)
+    elif text.isascii():
         return _canonical_english(text)
-    text = text.translate(_NO_MARKS)
     text = _NUMERAL.sub(lambda match: str(_value(match.group())), text)
     for signs, pattern, replacement in _FIXED:
         for sign in signs:

@@ -6,9 +6,9 @@ the key can, so the key is a secret of the screen stage and changing it cuts the
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from pipeline.domain.privacy.address import canonical_address
 
@@ -52,14 +52,27 @@ def pseudonym(key: bytes, *parts: str) -> str:
     if not parts:
         message = "parts are empty: give at least one text that identifies"
         raise ValueError(message)
-    return _keyed(key, [normal_phone(part) or _plain(part) for part in parts])
+    first, *others = [normal_phone(part) or _plain(part) for part in parts]
+    return _keyed(key, first, *others)
 
 
-def _keyed(key: bytes, parts: Iterable[str]) -> str:
+def _keyed(key: bytes, first: str, *others: str) -> str:
     """The digest of parts that are in their normal form already."""
-    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
-    text = b"".join([b"%d:%b" % (len(part), part) for part in raw])
-    return blake2b(text, digest_size=8, key=key, person=_PERSON).hexdigest()
+    state = _begun(key, first).copy()
+    for part in others:
+        state.update(_framed(part))
+    return str(state.hexdigest())
+
+
+@lru_cache(maxsize=1024)
+def _begun(key: bytes, first: str) -> Any:
+    """The digest with the key and the first part in it: that is nearly always the name of a kind."""
+    return blake2b(_framed(first), digest_size=8, key=key, person=_PERSON)
+
+
+def _framed(part: str) -> bytes:
+    raw = part.encode("utf-8", "surrogatepass")
+    return b"%d:%b" % (len(raw), raw)
 
 
 def person_key(
@@ -72,7 +85,7 @@ def person_key(
     """
     digits = normal_phone(phone) if phone else ""
     if digits:
-        return _keyed(key, ("phone", digits))
+        return _keyed(key, "phone", digits)
     if identity and _plain(identity):
         return pseudonym(key, "identity", identity)
     door = canonical_address(address)
@@ -84,7 +97,7 @@ def person_key(
 def address_key(key: bytes, address: str | None) -> str | None:
     """Pseudonym of an address down to the room, equal for different writings of one door; None for a blank one."""
     door = canonical_address(address or "")
-    return _keyed(key, ("address", door)) if door else None
+    return _keyed(key, "address", door) if door else None
 
 
 def _plain(text: str) -> str:
