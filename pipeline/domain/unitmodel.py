@@ -10,15 +10,25 @@ renamed, merged and given other duties. Ranking is pure: the same model and ques
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.domain.ids import DAY_MS
-
-Array = np.ndarray[Any, np.dtype[Any]]
-Level = tuple[str, ...]
+from pipeline.domain.unitquestion import (
+    LATEST,
+    PLACE_LEVELS,
+    ROLE_LEVELS,
+    UNIT_LEVELS,
+    Array,
+    Asked,
+    Level,
+    Ranked,
+    Unit,
+    default_weights,
+    key_of,
+    named,
+)
 
 SPARE = 64
 """Units that may come up after the training and still be learned."""
@@ -26,120 +36,9 @@ SMOOTHING = 2.0
 """Cases that the wider level counts for beside the narrower one (Dirichlet prior)."""
 FEW, SOME = 3.0, 10.0
 """Below these numbers of cases a level speaks with weights of its own."""
-SHORT_TEXT = 60
-"""Longer texts are no key: they hardly ever come again."""
-
-UNIT_LEVELS: dict[Level, Level | None] = {
-    (): None,
-    ("family",): (),
-    ("family", "street"): ("family",),
-    ("family", "community"): ("family", "street"),
-    ("family", "channel"): ("family",),
-    ("group",): ("family",),
-    ("group", "street"): ("group",),
-    ("group", "community"): ("group", "street"),
-    ("kind",): ("group",),
-    ("kind", "street"): ("kind",),
-    ("kind", "community"): ("kind", "street"),
-    ("kind", "channel"): ("kind",),
-    ("kind", "street", "channel"): ("kind", "street"),
-    ("kind", "nature"): ("kind",),
-    ("kind", "text"): ("kind",),
-    ("kind", "text", "street"): ("kind", "text"),
-    ("community",): (),
-}
-"""Levels of the counts of units, each with the wider level that it backs off to."""
-ROLE_LEVELS: dict[Level, Level | None] = {
-    (): None,
-    ("family",): (),
-    ("group",): ("family",),
-    ("group", "street"): ("group",),
-    ("group", "channel"): ("group",),
-    ("kind",): ("group",),
-    ("kind", "channel"): ("kind",),
-    ("kind", "street"): ("kind",),
-    ("kind", "nature"): ("kind",),
-}
-PLACE_LEVELS: dict[Level, Level | None] = {
-    (): None,
-    ("street",): (),
-    ("street", "family"): ("street",),
-    ("community",): ("street",),
-    ("community", "family"): ("community",),
-}
-"""Levels of the counts of units within their role: which of the like teams works here?"""
-LATEST: tuple[Level, ...] = (("kind", "community"), ("kind", "street"), ("kind",), ("group", "community"))
-"""Levels at which the unit of the latest case counts by itself."""
-FEATURES = (
-    ["all"]
-    + [f"{'+'.join(level)}/{much}" for level in UNIT_LEVELS if level for much in ("few", "some", "many")]
-    + ["role"]
-    + [f"role {'+'.join(level)}/{much}" for level in ROLE_LEVELS if level for much in ("few", "many")]
-    + ["place"]
-    + [f"place {'+'.join(level)}" for level in PLACE_LEVELS if level]
-    + [f"latest {'+'.join(level)}" for level in LATEST]
-    + ["softmax"]
-)
 
 
-class Asked(NamedTuple):
-    """A question: what is known of a matter when it arrives. Blank is unknown."""
-
-    kind: str
-    """The finest category."""
-    group: str
-    family: str
-    """The widest category."""
-    street: str
-    community: str
-    """The smallest area known: a community, a cell of a map."""
-    channel: str
-    nature: str
-    """Complaint, question, praise …"""
-    text: str = ""
-    words: tuple[str, ...] = ()
-    """Words or letters of the names of its categories and of its text."""
-
-
-class Unit(NamedTuple):
-    """A unit as a model knows it."""
-
-    id: str
-    role: str
-    """What it has in common with units of other places, such as "enforcement team"."""
-
-
-class Ranked(NamedTuple):
-    """One candidate, with its probability and what speaks for it."""
-
-    unit: str
-    probability: float
-    reason: str
-
-
-def words_of(*texts: str) -> tuple[str, ...]:
-    """Words of texts in letters, single characters and pairs of them of Chinese texts; in order, each once."""
-    found: dict[str, None] = {}
-    for text in texts:
-        for word in text.casefold().split():
-            if word.isascii():
-                found[word.strip(".,:;()/\\")] = None
-            else:
-                found.update(dict.fromkeys(word))
-                found.update(dict.fromkeys(word[at : at + 2] for at in range(len(word) - 1)))
-    found.pop("", None)
-    return tuple(found)
-
-
-def key_of(level: Level, asked: Asked) -> str | None:
-    """The key of a question at a level; ``None`` when a field of the level is unknown."""
-    values = [getattr(asked, name) for name in level]
-    if not all(values) or ("text" in level and len(asked.text) > SHORT_TEXT):
-        return None
-    return "\x1f".join(["+".join(level), *values])
-
-
-class _Tally:
+class Tally:
     """Counts of units under one key: faded to ``at``, with the unit of the latest case."""
 
     __slots__ = ("at", "counts", "latest")
@@ -162,7 +61,7 @@ class UnitModel:
         self.index: dict[str, int] = {}
         self.roles: dict[str, int] = {}
         self.role_of: Array = np.zeros(self.capacity, np.int64)
-        self.tallies: dict[str, _Tally] = {}
+        self.tallies: dict[str, Tally] = {}
         self.words: dict[str, int] = {}
         self.softmax: Array = np.zeros((0, self.capacity), np.float32)
         for unit in units:
@@ -319,10 +218,10 @@ class UnitModel:
         if step:
             self._step(asked, number, step)
 
-    def _tally(self, key: str, at: int) -> _Tally:
+    def _tally(self, key: str, at: int) -> Tally:
         known = self.tallies.get(key)
         if known is None:
-            known = self.tallies[key] = _Tally(self.capacity, at)
+            known = self.tallies[key] = Tally(self.capacity, at)
         return known
 
     def _step(self, asked: Asked, number: int, step: float) -> None:
@@ -331,96 +230,3 @@ class UnitModel:
             error = -np.exp(self._log_softmax(asked))
             error[number] += 1.0
             self.softmax[at, : len(self.units)] += step * values[:, None] * error[None, :].astype(np.float32)
-
-
-WORD_VALUE = 0.3
-"""Words count for less than fields, so that the penalty keeps them small."""
-
-
-def named(asked: Asked) -> list[tuple[str, float]]:
-    """The features of the softmax and their values: a constant, one a field, one a word."""
-    fields = [(f"{name}={value}", 1.0) for name, value in zip(Asked._fields[:7], asked[:7], strict=True) if value]
-    text = [(f"text={asked.text}", 1.0)] if 0 < len(asked.text) <= SHORT_TEXT else []
-    return [("", 1.0), *fields, *text, *((f"~{word}", WORD_VALUE) for word in asked.words)]
-
-
-def default_weights() -> Array:
-    """Weights that are stated, not learned: plain back-off along kind, street and community, and place within role."""
-    chain = {("family",), ("group",), ("kind",), ("kind", "street"), ("kind", "community")}
-    names = {f"{'+'.join(level)}/{much}" for level in chain for much in ("few", "some", "many")}
-    return np.array([float(name == "all" or name in names) for name in FEATURES])
-
-
-def packed(model: UnitModel) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and tables of a model file."""
-    keys = sorted(model.tallies)
-    entries = [
-        (row, int(unit), float(model.tallies[key].counts[unit]))
-        for row, key in enumerate(keys)
-        for unit in np.flatnonzero(model.tallies[key].counts)
-    ]
-    arrays = {
-        "weights": model.weights,
-        "softmax": model.softmax[:, : len(model.units)].astype(np.float32),
-        "count_key": np.array([row for row, _, _ in entries], np.int32),
-        "count_unit": np.array([unit for _, unit, _ in entries], np.int32),
-        "count": np.array([count for _, _, count in entries], np.float32),
-        "key_at": np.array([model.tallies[key].at for key in keys], np.int64),
-        "key_latest": np.array([model.tallies[key].latest for key in keys], np.int32),
-    }
-    tables: dict[str, Any] = {
-        "units": [list(unit) for unit in model.units],
-        "keys": keys,
-        "words": sorted(model.words, key=model.words.__getitem__),
-        "settings": {"half_life": model.half_life_ms / DAY_MS},
-    }
-    return arrays, tables
-
-
-def unpacked(version: str, arrays: Mapping[str, Array], tables: Mapping[str, Any]) -> UnitModel:
-    """A model from its file. Raises ``ValueError`` when arrays and tables do not fit together."""
-    try:
-        units = [Unit(str(id), str(role)) for id, role in tables["units"]]
-        keys, words = [str(key) for key in tables["keys"]], [str(word) for word in tables["words"]]
-        half_life = float(tables["settings"]["half_life"])
-        count_key, count_unit, count = (arrays[name] for name in ("count_key", "count_unit", "count"))
-        weights, softmax, key_at, key_latest = (arrays[name] for name in ("weights", "softmax", "key_at", "key_latest"))
-    except (KeyError, TypeError) as error:
-        message = f"a part is missing or of another kind: {error}"
-        raise ValueError(message) from None
-    faults = [
-        text
-        for text, holds in (
-            ("weights of other features", weights.shape == (len(FEATURES),)),
-            ("a softmax of other words or units", softmax.shape == (len(words), len(units))),
-            ("counts of different length", count_key.shape == count_unit.shape == count.shape),
-            ("keys without a time", key_at.shape == key_latest.shape == (len(keys),)),
-            ("counts of unknown keys or units", _within(count_key, len(keys)) and _within(count_unit, len(units))),
-            ("a latest unit that is unknown", _within(key_latest + 1, len(units) + 1)),
-            ("a unit twice", len({unit.id for unit in units}) == len(units) > 0),
-            ("no half-life", half_life > 0),
-        )
-        if not holds
-    ]
-    if faults:
-        raise ValueError("; ".join(faults))
-    model = UnitModel(version, units, weights, half_life)
-    _fill(model, keys, (count_key, count_unit, count), key_at, key_latest)
-    model.words = {word: at for at, word in enumerate(words)}
-    model.softmax = np.zeros((len(words), model.capacity), np.float32)
-    model.softmax[:, : len(units)] = softmax
-    return model
-
-
-def _within(numbers: Array, size: int) -> bool:
-    return not len(numbers) or (int(numbers.min()) >= 0 and int(numbers.max()) < size)
-
-
-def _fill(
-    model: UnitModel, keys: Sequence[str], counts: tuple[Array, Array, Array], at: Array, latest: Iterable[Any]
-) -> None:
-    for key, when, unit in zip(keys, at.tolist(), latest, strict=True):
-        tally = model.tallies[key] = _Tally(model.capacity, int(when))
-        tally.latest = int(unit)
-    for row, unit, count in zip(*(part.tolist() for part in counts), strict=True):
-        model.tallies[keys[row]].counts[unit] = count

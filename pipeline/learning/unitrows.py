@@ -15,7 +15,7 @@ from connectors.importers.pingshan import NULLS, ZONE
 from connectors.importers.pingshan import OUTCOMES as PINGSHAN_OUTCOMES
 from connectors.importers.times import millis
 from pipeline.domain.ids import DAY_MS
-from pipeline.domain.unitmodel import Asked, Unit, words_of
+from pipeline.domain.unitquestion import Asked, Unit, words_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.rows import read_rows
 

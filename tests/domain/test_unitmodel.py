@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.domain.ids import DAY_MS
-from pipeline.domain.unitmodel import SPARE, Asked, Unit, UnitModel, packed, unpacked, words_of
+from pipeline.domain.unitfile import packed, unpacked
+from pipeline.domain.unitmodel import SPARE, UnitModel
+from pipeline.domain.unitquestion import Asked, Unit, words_of
 
 STALLS = Asked("stall", "trading", "order", "east", "a", "hotline", "complaint", "", words_of("stall trading"))
 WEST = STALLS._replace(street="west", community="b")

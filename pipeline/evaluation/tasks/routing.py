@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.domain.ids import DAY_MS
-from pipeline.domain.unitmodel import UnitModel, named, unpacked
+from pipeline.domain.unitfile import unpacked
+from pipeline.domain.unitmodel import UnitModel
+from pipeline.domain.unitquestion import named
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.evaluation.measures import bootstrap, surest, wilson
 from pipeline.evaluation.report import DEFAULT, EvaluateRequest, Figures, Report, warn_if_known

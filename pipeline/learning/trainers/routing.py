@@ -13,7 +13,9 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from pipeline.domain.ids import DAY_MS
-from pipeline.domain.unitmodel import FEATURES, Array, UnitModel, default_weights, named, packed
+from pipeline.domain.unitfile import packed
+from pipeline.domain.unitmodel import UnitModel
+from pipeline.domain.unitquestion import FEATURES, Array, default_weights, named
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.modelfile import Card, write_model
 from pipeline.learning.request import TrainRequest
