@@ -6,7 +6,7 @@ What the rules are is not here: that is the reference set.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -75,6 +75,18 @@ class ClickHouseSettings:
     secure: bool = False
     ca_file: str = ""
     cluster: str = ""
+
+
+def refuse_faulty(*readers: Callable[[], object]) -> None:
+    """Read several parts for their faults only. Raises :class:`ConfigFaults` with those of all parts at once."""
+    faults: list[Fault] = []
+    for read in readers:
+        try:
+            read()
+        except ConfigFaults as found:
+            faults += found.faults
+    if faults:
+        raise ConfigFaults(faults)
 
 
 class _Reader:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import ConfigFaults, Fault, NeighbourAway, StopRun
+from pipeline.commands.standing import place_of
+from pipeline.errors import NeighbourAway, StopRun
 from pipeline.runtime.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def mqtt_command(
     from connectors.mqtt.payloads import Payloads
 
     quiet()
-    host, port = _address("--broker", broker)
+    host, port = place_of("--broker", broker)
     password = password_file.read_text("utf-8").splitlines()[0] if password_file else ""
     place = MqttPlace(host, port, topics, client_id, int(mqtt_version), username, password, str(ca or ""))
     payloads = Payloads(mapping, schema)
@@ -113,17 +114,10 @@ def _instruments(health: str) -> Instruments:
     from pipeline.runtime.health import HealthServer
     from pipeline.runtime.instruments import Instruments
 
-    host, port = _address("--health", health)
+    host, port = place_of("--health", health)
     instruments = Instruments("bridge", needs=("mqtt",))
     HealthServer(instruments, host=host, port=port).start()
     return instruments
-
-
-def _address(option: str, value: str) -> tuple[str, int]:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) < 65_536:
-        raise ConfigFaults([Fault("arguments", option, value, "give HOST:PORT")])
-    return host, int(port)
 
 
 def _say(text: Any) -> None:

@@ -88,8 +88,9 @@ def _opened(stack: ExitStack, lanes: Sequence[str], device: str, patience: float
     from connectors.kafka.tail import Tail
     from pipeline.runtime.canary import FACT_TOPICS, Canary
     from pipeline.runtime.instruments import Instruments
-    from pipeline.settings import kafka_settings_from
+    from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
+    refuse_faulty(kafka_settings_from, *([clickhouse_settings_from] if clickhouse else []))
     settings = kafka_settings_from()
     instruments = Instruments("canary", needs=("kafka", *(["clickhouse"] if clickhouse else [])))
     rows = _rows(stack, instruments) if clickhouse else None

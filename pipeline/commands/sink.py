@@ -11,7 +11,7 @@ import click
 from pipeline.commands.options import JSON, as_document
 from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.settings import clickhouse_settings_from, kafka_settings_from
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
     from connectors.sinks.clickhouse.figures import SinkFigures
@@ -59,6 +59,8 @@ def sink_command(
     options = Options(
         limits, memory_mb * 1_000_000, points=armed, accept_gap=accept_gap, rebuild_changed=rebuild_changed
     )  # fmt: skip
+    address = (lambda: place_of("--health", health)) if health else _nothing
+    refuse_faulty(address, kafka_settings_from, clickhouse_settings_from)
     figures = SinkFigures()
     log_as_json()
     stop = _watched(figures, health) if health else _nothing
@@ -91,4 +93,4 @@ def _watched(figures: SinkFigures, health: str) -> Callable[[], None]:
 
 
 def _nothing() -> None:
-    """Nothing is served."""
+    """Nothing is asked for, nothing is served."""

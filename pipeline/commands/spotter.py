@@ -9,7 +9,7 @@ import click
 
 from pipeline.commands.options import JSON, as_document
 from pipeline.commands.standing import place_of, until_stopped
-from pipeline.settings import kafka_settings_from, settings_from
+from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -35,6 +35,7 @@ def spotter_command(city: Path | None, health: str, log_level: str, dry_run: boo
     from pipeline.runtime.city import load_city
     from pipeline.runtime.kafka.spotter import GROUP, LANE, SOURCES
 
+    refuse_faulty(lambda: place_of("--health", health), kafka_settings_from, settings_from)
     host, port = place_of("--health", health)
     kafka = kafka_settings_from()
     words = sorted({row.word for row in load_city(settings_from().reference, city).reference.tables.emergency_words})

@@ -8,7 +8,7 @@ import sys
 import click
 
 from pipeline.commands.options import JSON, as_document, table
-from pipeline.settings import clickhouse_settings_from, kafka_settings_from
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 FOUND = 1
 
@@ -32,6 +32,7 @@ def verify_command(as_json: bool) -> None:
     from connectors.sinks.clickhouse.server import Server
     from connectors.sinks.clickhouse.verify import COUNTED, Account, Auditor, totals_of
 
+    refuse_faulty(kafka_settings_from, clickhouse_settings_from)
     kafka, clickhouse = kafka_settings_from(), clickhouse_settings_from()
     server = Server(clickhouse)
 

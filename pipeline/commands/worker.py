@@ -10,7 +10,7 @@ import click
 from pipeline.commands.options import warn_of_key
 from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.settings import kafka_settings_from, settings_from
+from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 LANES = ("intake", "urgent", "detect", "casework")
@@ -50,9 +50,12 @@ def worker_command(
     from pipeline.runtime.kafka.worker import WorkerPolicy
 
     names = tuple(name.strip() for name in stages.split(",") if name.strip())
-    wrong = [name for name in names if name not in LANES]
-    if wrong or not names:
-        raise ConfigFaults([Fault("arguments", "--stages", stages, f"use some of {', '.join(LANES)}")])
+
+    def known() -> None:
+        if not names or not set(names) <= set(LANES):
+            raise ConfigFaults([Fault("arguments", "--stages", stages, f"use some of {', '.join(LANES)}")])
+
+    refuse_faulty(known, lambda: place_of("--health", health), settings_from, kafka_settings_from)
     settings = settings_from()
     warn_of_key(settings)
     policy = WorkerPolicy(poll_records=poll_records, max_refused=max_refused)

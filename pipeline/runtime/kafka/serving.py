@@ -110,6 +110,15 @@ class Watching:
         """The loop turns and no poll is in work."""
         self.instruments.touched()
 
+    def recovering(self, lane: str) -> None:
+        """A state is being read back ("" when it is here)."""
+        self.instruments.recovering(lane)
+
+    def waiting(self, neighbour: str) -> None:
+        """Kafka is waited for ("" when no longer): no reason to start the worker anew."""
+        self.instruments.waiting(neighbour)
+        self.instruments.ready("kafka", not neighbour)
+
     def read_out(self, places: Collection[tuple[str, int]]) -> None:
         """Nothing waits on these partitions."""
         for topic, partition in places:

@@ -104,6 +104,8 @@ class Spotter:
     ) -> None:
         self._prefix, self._join, self._sender = prefix, join, sender
         self._looks, self._watch = looks_urgent, watch
+        self._late: set[tuple[str, int]] = set()
+        """Partitions that looked behind when their last record came."""
 
     def run(self, stop: Event) -> None:
         """Work until it is told to stop. While Kafka is away it waits and begins anew at its last commit."""
@@ -126,6 +128,7 @@ class Spotter:
         self._watch.touched()
         records = reader.read(READ_RECORDS, READ_S)
         if not records:
+            self._read_out()
             return 0
         self._tell(reader, records)
         looks = self._looks
@@ -145,7 +148,14 @@ class Spotter:
         for (topic, partition), last in {(record.topic, record.partition): record for record in records}.items():
             behind = reader.behind((topic, partition))
             self._watch.took(self._bare(topic), partition)
+            (self._late.add if behind else self._late.discard)((topic, partition))
             self._watch.lag(self._bare(topic), partition, behind, max(now - last.timestamp, 0) / 1000 if behind else 0)
+
+    def _read_out(self) -> None:
+        """Nothing comes any more: what still looks behind are marks of transactions, which are no records."""
+        while self._late:
+            topic, partition = self._late.pop()
+            self._watch.lag(self._bare(topic), partition, 0, 0.0)
 
     def _noted(self, ends: Ends) -> None:
         for (topic, partition), end in ends.items():

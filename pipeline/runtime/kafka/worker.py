@@ -33,6 +33,8 @@ from pipeline.topology import Topology
 log = logging.getLogger("wangge.worker")
 BUG_EXIT = 70
 TURN_S = 5.0
+PATIENCE_S = 10.0
+"""Kafka is waited for knowingly when it has not answered for so long: a transaction tries for up to a minute."""
 REVOKE_S = 10.0
 """Longest wait for a poll in work when partitions are taken away; its transaction is refused if it comes later."""
 
@@ -48,6 +50,12 @@ class Watcher(Protocol):
 
     def idle(self) -> None:
         """The loop turns and no poll is in work."""
+
+    def recovering(self, lane: str) -> None:
+        """A state is being read back; "" when it is here."""
+
+    def waiting(self, neighbour: str) -> None:
+        """The worker waits for a neighbour knowingly; "" when it no longer does."""
 
     def read_out(self, places: Collection[tuple[str, int]]) -> None:
         """Nothing waits on these partitions, and nothing of them is in work."""
@@ -111,6 +119,8 @@ class KafkaWorker:
         """The partitions of the poll in work."""
         self._generation = -1
         self._working = threading.Lock()
+        self._asked: float | None = None
+        """Since when Kafka is asked for what the poll in work needs."""
         self._writer = ThreadPoolExecutor(1, "writer")
         self._stopping = False
 
@@ -119,12 +129,17 @@ class KafkaWorker:
         self.faust.run(log_level)
 
     async def turn(self) -> None:
-        """Tell that the loop is alive; while a poll is in work only its progress counts.
+        """Tell that the loop is alive; while the stages have a poll in work only its progress counts.
+
+        What Kafka is asked for ends by itself in bounded time, so a worker that waits for it is alive.
 
         The last record of a transaction is followed by a mark: its partition looks one record behind until this says
         that nothing is left. Of the poll in work nothing is said, so that one which hangs is seen.
         """
-        if not self._working.locked():
+        asked = self._asked
+        if asked is not None and time.monotonic() - asked > PATIENCE_S:
+            self.watcher.waiting("kafka")
+        if asked is not None or not self._working.locked():
             self.watcher.idle()
         prefix, at_hand = self.settings.prefix, self._at_hand
         self.watcher.read_out(
@@ -211,12 +226,15 @@ class KafkaWorker:
                     return  # whoever has the partitions afterwards is given these records again
                 try:
                     self._work(poll, reader)
+                    self.watcher.waiting("")
                     return
                 except Superseded as reason:
                     self._drop(poll, "fenced", reason)
+                    self.watcher.waiting("")
                     return
                 except NeighbourAway as reason:
                     self._drop(poll, "retried", reason)
+                    self.watcher.waiting("kafka")
             time.sleep(pause)
             pause = min(2 * pause, self.policy.longest_pause_s)
 
@@ -245,7 +263,15 @@ class KafkaWorker:
             writing.result()
 
     def _commit(self, batch: Batch, reader: Membership, fed_seconds: float) -> None:
-        begun = time.perf_counter()
+        begun, self._asked = time.perf_counter(), time.monotonic()
+        try:
+            self._written(batch, reader)
+        finally:
+            self._asked = None
+        self.point("committed")
+        self.watcher.batch(batch, fed_seconds, time.perf_counter() - begun)
+
+    def _written(self, batch: Batch, reader: Membership) -> None:
         if self._transactions is None:
             identity = self.settings.instance_id or f"{os.uname().nodename}-{os.getpid()}"
             self._transactions = Transactions(self._client, f"{self.settings.prefix}{self.name}-{identity}", self.point)
@@ -253,8 +279,6 @@ class KafkaWorker:
         written = batch.written if not prefix else [one._replace(topic=prefix + one.topic) for one in batch.written]
         offsets = {(prefix + topic, number): offset for (topic, number), offset in batch.offsets.items()}
         self._transactions.commit(written, offsets, reader)
-        self.point("committed")
-        self.watcher.batch(batch, fed_seconds, time.perf_counter() - begun)
 
     def _lags(self, brought: Brought) -> dict[tuple[str, int], tuple[int, int, float]]:
         now = time.time() * 1000
@@ -281,8 +305,15 @@ class KafkaWorker:
             return
         lane = next(lane for lane in self.engine.lanes if lane.name == place[0])
         begun, state, entries = time.perf_counter(), LaneState(lane), 0
-        for records in records_of(self._client, self.settings.prefix + lane.changelog, place[1]):
-            entries += state.restore(records)
+        self._asked = time.monotonic()
+        try:
+            for records in records_of(self._client, self.settings.prefix + lane.changelog, place[1]):
+                entries += state.restore(records)
+                self._asked = time.monotonic()
+                self.watcher.recovering(lane.name)
+        finally:
+            self._asked = None
+            self.watcher.recovering("")
         state.restored()
         self.engine.states[place] = state
         self.watcher.recovered(lane.name, place[1], entries, time.perf_counter() - begun)

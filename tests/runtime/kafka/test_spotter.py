@@ -93,3 +93,20 @@ def test_an_assignment_is_told_without_the_prefix() -> None:
     kafka = Joined([])
     Spotter("p-", kafka.join, kafka, lambda value: False, Watch("spotter")).run(kafka.stop)
     assert told == [[("reports.hotline", 0)]]
+
+
+def test_a_mark_of_a_transaction_behind_the_last_record_is_no_lag_that_stays() -> None:
+    """It would look like a record that nobody reads, and the process like one that hangs."""
+    heard: list[tuple[str, int, int]] = []
+
+    class Watch(Instruments):
+        def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
+            heard.append((topic, partition, records))
+
+    class Marked(Kafka):
+        def behind(self, place: tuple[str, int]) -> int:
+            return 1
+
+    kafka = Marked([[b"x"], [b"y"]])
+    Spotter("p-", kafka.join, kafka, lambda value: False, Watch("spotter")).run(kafka.stop)
+    assert heard == [("reports.hotline", 0, records) for records in (1, 1, 0)]
