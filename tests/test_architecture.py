@@ -107,7 +107,15 @@ DIRECTIONS = {
     ),
     "the sink knows ClickHouse and Kafka": MayImport(
         ("connectors.sinks",),
-        only=(*CONNECTING, "connectors.sinks", "connectors.kafka", "aiokafka", "clickhouse_driver", "numpy"),
+        only=(
+            *CONNECTING,
+            "connectors.sinks",
+            "connectors.kafka",
+            "connectors.librdkafka",
+            "aiokafka",
+            "clickhouse_driver",
+            "numpy",
+        ),
         but=("connectors.sinks.chdb",),
     ),
     "the store's sink knows no runner": MayImport(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -37,6 +37,10 @@ class Membership(NamedTuple):
     generation: int
     member: str
     instance: str | None = None
+
+
+class TakenOver(StopRun):
+    """Another process works under the same transactional identity."""
 
 
 class Superseded(Exception):
@@ -78,7 +82,7 @@ class Transactions:
 
         Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
         tried again with a new producer of the same identity (making it ends whatever this one left open),
-        :class:`StopRun` when another process took this identity over.
+        :class:`TakenOver` when another process has this identity now, :class:`StopRun` when Kafka refuses for good.
         """
         self._failed = ""
         try:
@@ -135,8 +139,7 @@ class Transactions:
     def _give_up(self, fault: KafkaException) -> None:
         error: KafkaError = fault.args[0]
         if error.fatal():
-            message = f"another process works under the same transactional id, or Kafka refused it: {error}"
-            raise StopRun(message) from fault
+            _end(error, fault)
         self._abort()
         if error.code() in _SUPERSEDED:
             raise Superseded(str(error)) from fault
@@ -152,6 +155,15 @@ class Transactions:
             raise NeighbourAway(str(fault.args[0])) from fault
 
 
+def _end(error: KafkaError, fault: KafkaException) -> NoReturn:
+    if error.code() in _TAKEN_OVER:
+        message = f"another process works under the same transactional id: {error}"
+        raise TakenOver(message) from fault
+    message = f"Kafka refused a transaction: {error}"
+    raise StopRun(message) from fault
+
+
+_TAKEN_OVER = frozenset([KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH])
 _SUPERSEDED = frozenset(
     [
         KafkaError.ILLEGAL_GENERATION,

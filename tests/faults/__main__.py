@@ -1,10 +1,14 @@
-"""``python -m tests.faults``: the whole fault matrix as a table. Exit code 1 when anything was lost or doubled."""
+"""``python -m tests.faults``: the fault matrix as a table. Exit code 1 when a row is not clean."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
-import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,27 +16,65 @@ import msgspec
 
 from deploy.stack.servers import KafkaServer
 from pipeline.simulation.simulate import simulate
-from tests.faults.scenarios import WORKERS, Row, Stage
+from tests.faults.rows import Results, Row, text_of
+from tests.faults.scenarios import WORKERS, Stage
 from tests.faults.sinking import SINKING
 
 ALL = {**WORKERS, **SINKING}
+OUT = Path("out/faults")
+
+
+class OutOfTime(Exception):
+    """A scenario took longer than it may."""
 
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(list(ALL)), help="Scenarios to run; all when none is named.")
 @click.option("--records", default=6_000, show_default=True, help="Records of each scenario.")
 @click.option("--per-second", default=300.0, show_default=True, help="How fast they are sent.")
+@click.option("--limit", default=600, show_default=True, help="Seconds that a scenario may take.")
+@click.option("--within", default=0, help="Begin no scenario after so many seconds (0: begin all).")
+@click.option("--resume", is_flag=True, help="Leave out what an earlier run found clean.")
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True, help="For rows and logs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
-def main(only: tuple[str, ...], records: int, per_second: float, as_json: bool) -> None:
-    """Kill, freeze and starve real processes on real servers, and count what became of every record."""
-    with tempfile.TemporaryDirectory(prefix="wangge-faults-") as name:
-        folder = Path(name)
-        city = make_city(folder / "city", records)
-        with KafkaServer(folder / "kafka", leash=os.getpid()) as kafka:
-            stage = Stage(kafka, city, folder / "worlds", records, per_second)
-            rows = [_run(scenario, stage) for scenario in only or ALL]
-    click.echo(msgspec.json.format(msgspec.json.encode(rows)) if as_json else table(rows))
-    sys.exit(0 if all(row.good for row in rows) else 1)
+def main(
+    only: tuple[str, ...], records: int, per_second: float, limit: int, within: int, resume: bool, out: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Kill, freeze and starve real processes on real servers, and count what became of every record.
+
+    Rows are kept in OUT/rows.json as they are found; logs of a scenario that was not clean stay in OUT. The table shows
+    every row that is known. Exit code 0 only when all that were asked for are clean.
+
+    \b
+    Examples:
+      python -m tests.faults                          the whole matrix
+      python -m tests.faults --only sink --only hung  two scenarios
+      python -m tests.faults --within 600 --resume    as much of what is left as ten minutes allow
+    """
+    results = Results(out / "rows.json")
+    results.load()
+    wanted = [name for name in only or ALL if not (resume and name in results.rows and results.rows[name].clean)]
+    with KafkaServer(_fresh(out / "kafka"), leash=os.getpid()) as kafka:
+        stage = Stage(kafka, make_city(_fresh(out / "city"), records), out.absolute() / "worlds", records, per_second)
+        begun = time.monotonic()
+        for number, name in enumerate(wanted):
+            if within and time.monotonic() - begun > within:
+                click.echo(f"out of time: {', '.join(wanted[number:])} not run", err=True)
+                break
+            click.echo(f"[{number + 1}/{len(wanted)}] {name} ...", err=True)
+            row = run(name, stage, limit)
+            results.add(row)
+            click.echo(f"[{number + 1}/{len(wanted)}] {name}: {'clean' if row.clean else 'NOT CLEAN'}", err=True)
+    shutil.rmtree(out / "kafka")
+    known = [results.rows[name] for name in ALL if name in results.rows]
+    click.echo(msgspec.json.format(msgspec.json.encode(known)) if as_json else text_of(known))
+    sys.exit(0 if all(name in results.rows and results.rows[name].clean for name in only or ALL) else 1)
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 def make_city(folder: Path, records: int) -> Path:
@@ -41,23 +83,37 @@ def make_city(folder: Path, records: int) -> Path:
     return folder
 
 
-def _run(name: str, stage: Stage) -> Row:
-    click.echo(f"{name} ... ({len(stage.inputs())} records)", err=True)
-    row = ALL[name](stage)
-    click.echo(f"{name}: {'good' if row.good else 'BAD'}", err=True)
+def run(name: str, stage: Stage, limit: int) -> Row:
+    """Run one scenario; one that breaks or takes too long gives a row that says so."""
+    _fresh(stage.folder / name)
+    begun = time.monotonic()
+    try:
+        with _alarm(limit):
+            row = ALL[name](stage)
+    except Exception as error:  # the other scenarios are to run all the same
+        logs = stage.folder / name
+        return Row(
+            name=name, scenario=name, seconds=time.monotonic() - begun,
+            broken=f"{type(error).__name__}: {error} (logs in {logs})",
+        )  # fmt: skip
+    if row.clean:
+        shutil.rmtree(stage.folder / name)
     return row
 
 
-def table(rows: list[Row]) -> str:
-    """The matrix as text."""
-    names = ("records", "effects", "lost", "doubled", "kills", "recovery")
-    head = f"{'scenario':44} " + " ".join(f"{name:>8}" for name in names) + "  notes"
-    lines = [
-        f"{row.scenario:44} {row.records:8} {row.distinct:8} {row.lost:8} {row.doubled:8} {row.kills:8} "
-        f"{row.recovery_s:6.1f} s  {'; '.join(row.notes)}"
-        for row in rows
-    ]
-    return "\n".join([head, *lines])
+@contextmanager
+def _alarm(seconds: int) -> Iterator[None]:
+    def rang(*_: object) -> None:
+        message = f"not done within {seconds} s"
+        raise OutOfTime(message)
+
+    before = signal.signal(signal.SIGALRM, rang)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 if __name__ == "__main__":

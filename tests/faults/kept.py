@@ -13,23 +13,27 @@ from pathlib import Path
 
 PAUSE_S = 0.2
 STOP_S = 30
+LOOK_S = 0.02
 
 
 class Kept:
-    """One command. ``deaths`` holds the times (monotonic) at which it died without being told to.
+    """One command, a member of ``group``. ``deaths`` holds the times (monotonic) at which it died untold.
 
     Each start takes the next of ``variants`` (extra arguments, for example a point at which to die); when they are used
     up it runs without any.
     """
 
     def __init__(
-        self, words: Sequence[str], environment: Mapping[str, str], log: Path, variants: Sequence[Sequence[str]] = ()
-    ) -> None:
-        self.words, self.log = list(words), log
+        self, words: Sequence[str], group: str, environment: Mapping[str, str], log: Path,
+        variants: Sequence[Sequence[str]] = (),
+    ) -> None:  # fmt: skip
+        self.words, self.group, self.log = list(words), group, log
         self.environment = {**os.environ, **environment}
         self.variants = [list(variant) for variant in variants]
         self.deaths: list[float] = []
         self.codes: list[int] = []
+        self.peak_mb = 0
+        """The most memory that it ever held."""
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, daemon=True)
@@ -44,6 +48,10 @@ class Kept:
         """Send a signal to the process that runs now."""
         if self._process is not None:
             self._process.send_signal(number)
+
+    def frozen(self) -> bool:
+        """Whether it is stopped as by SIGSTOP."""
+        return self._process is not None and _status(self._process.pid).get("State", "").startswith("T")
 
     def stop(self) -> None:
         """Ask it to end, insist after a while, and start it no more."""
@@ -70,10 +78,26 @@ class Kept:
             assert self._process is not None
             code = self._process.poll()
             if code is None:
-                time.sleep(0.02)
+                self.peak_mb = max(
+                    self.peak_mb, int(_status(self._process.pid).get("VmHWM", "0 kB").split()[0]) // 1024
+                )
+                time.sleep(LOOK_S)
                 continue
             if not self._stopping.is_set():
                 self.deaths.append(time.monotonic())
                 self.codes.append(code)
                 time.sleep(PAUSE_S)
                 self._start()
+
+
+def _peak_mb(pid: int) -> int:
+    return int(_status(pid).get("VmHWM", "0 kB").split()[0]) // 1024
+
+
+def _status(pid: int) -> dict[str, str]:
+    """What the system says of a process; nothing when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -10,10 +10,13 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from connectors.kafka.config import for_librdkafka
+from pipeline.errors import InvalidRecord
 from pipeline.settings import KafkaSettings
 from pipeline.wire.serde import decode
 
 OUTPUTS = ("facts.", "quarantine", "assignments.")
+ASSIGNED = "assignments"
+"""The kind under which the work lists of departments are counted."""
 
 
 class Ledger:
@@ -23,7 +26,9 @@ class Ledger:
         self.settings = settings
         self.effects: dict[str, Counter[str]] = {}
         self.settled: Counter[tuple[str, str, str]] = Counter()
-        self.grew: list[tuple[float, int]] = []
+        self.samples: set[tuple[str, str, int]] = set()
+        """Device, metric and time of every reading."""
+        self.unreadable = 0
         config = for_librdkafka(settings) | {
             "group.id": "ledger", "isolation.level": "read_committed", "enable.partition.eof": True,
             "enable.auto.commit": False, "log_level": 2,
@@ -53,8 +58,6 @@ class Ledger:
                 self._count(str(message.topic())[len(self.settings.prefix) :], message.value() or b"")
             elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():
                 raise RuntimeError(str(error))
-        if self.records > before:
-            self.grew.append((time.monotonic(), self.records))
         return self.records - before
 
     def wait(self, records: int, seconds: float, turn: Callable[[], None] = lambda: None) -> None:
@@ -81,24 +84,34 @@ class Ledger:
         return sum(number - 1 for kind in self.effects.values() for number in kind.values())
 
     def distinct(self) -> int:
-        """Different effects."""
-        return sum(map(len, self.effects.values()))
+        """Different effects; counts of outcomes are left out, for there are as many of them as transactions."""
+        return sum(len(ids) for kind, ids in self.effects.items() if kind != "OutcomesCounted")
 
-    def recovery(self, deaths: list[float]) -> float:
-        """The longest time from a death to the next record settled, in seconds."""
-        waits = [next((at for at, _ in self.grew if at > death), death) - death for death in deaths]
-        return max(waits, default=0.0)
+    def unassigned(self) -> int:
+        """Assignments that stand among the facts and on no department's work list, or the other way round."""
+        return len(self.effects.get("CaseDispatched", {}).keys() ^ self.effects.get(ASSIGNED, {}).keys())
+
+    def in_tables(self) -> dict[str, int]:
+        """How many different keys the tables should hold, by kind."""
+        found = {kind: len(ids) for kind, ids in self.effects.items() if kind not in (ASSIGNED, "Samples")}
+        return found | {"readings": len(self.samples)}
 
     def close(self) -> None:
         """Stop reading."""
         self._consumer.close()
 
     def _count(self, topic: str, value: bytes) -> None:
-        name, body = decode(value)
-        kind = topic.partition(".")[0] if topic.startswith("assignments.") else name
+        try:
+            name, body = decode(value)
+        except InvalidRecord:  # a scenario put it there for the sink to set aside
+            self.unreadable += 1
+            return
+        kind = ASSIGNED if topic.startswith("assignments.") else name
         self.effects.setdefault(kind, Counter())[_identity(name, body)] += 1
         if name == "OutcomesCounted" and not body["derived"]:
             self.settled[body["channel"], body["fate"], body["outcome"]] += body["records"]
+        elif name == "Samples":
+            self.samples.update((body["device_id"], body["metric"], at) for at in body["times"])
 
 
 def _identity(name: str, body: Any) -> str:

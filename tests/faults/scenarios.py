@@ -1,45 +1,31 @@
-"""The scenarios of the matrix. Each one runs to its end and gives a row; none of them may lose or double anything."""
+"""The scenarios of the workers. Each runs the whole chain, from sources to ClickHouse, to its end and gives a row."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.stack.servers import KafkaServer
+from deploy.stack.servers import ClickHouseServer, KafkaServer
 from pipeline.runtime.kafka.points import POINTS
 from pipeline.settings import KafkaSettings
 from pipeline.wire.serde import encode
-from tests.faults.world import Record, World, inputs_of
-from tests.support.servers import FrontServer, clickhouse_settings_of
+from tests.faults.judging import PATIENCE_S, judge
+from tests.faults.kept import Kept
+from tests.faults.progress import Struck
+from tests.faults.rows import Row
+from tests.faults.world import SESSION_MS, Engine, Record, World, inputs_of
+from tests.support.servers import FrontServer
 
-SESSION_S = 6
-"""Session of every member here; a frozen worker is out of its group after it."""
-PATIENCE_S = 300
-
-
-@dataclass
-class Row:
-    """One line of the table."""
-
-    scenario: str
-    records: int
-    distinct: int
-    lost: int
-    doubled: int
-    kills: int
-    recovery_s: float
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        """Nothing lost, nothing doubled."""
-        return self.lost == 0 and self.doubled == 0
+INTAKE, CASEWORK = "intake,detect,urgent", "casework"
+BOTH = f"{INTAKE},{CASEWORK}"
+PAST_SESSION_S = SESSION_MS / 1000 * 2 + 4
 
 
 @dataclass(frozen=True)
@@ -62,109 +48,131 @@ class Stage:
         return inputs_of(self.city, self.limit)
 
     @contextmanager
-    def world(self, name: str, front: FrontServer | None = None) -> Iterator[World]:
-        """A world with topics of its own, and tables when there is a ClickHouse."""
+    def world(self, name: str, *, old: bool = False) -> Iterator[World]:
+        """A world with topics, a ClickHouse and tables of its own: a current one, or 18.16."""
         settings = KafkaSettings(bootstrap=self.kafka.address, prefix=f"{name}-{os.getpid()}.")
-        clickhouse = clickhouse_settings_of(front, "wangge") if front is not None else None
-        with World(settings, self.city, self.folder / name, clickhouse) as world:
+        folder, own = self.folder / name / "clickhouse", os.getpid()
+        engine: Engine = ClickHouseServer(folder, leash=own) if old else FrontServer(folder, leash=own)
+        with engine, World(settings, self.city, self.folder / name, engine) as world:
             yield world
 
     @contextmanager
-    def front(self, name: str) -> Iterator[FrontServer]:
-        """A current ClickHouse of its own."""
-        with FrontServer(self.folder / f"front-{name.strip(':')}-{time.monotonic_ns()}", leash=os.getpid()) as front:
-            yield front
+    def chain(self, name: str, dying: Mapping[str, Sequence[str]] = {}, *, old: bool = False) -> Iterator[World]:
+        """A world with intake, casework and sink, some of them dying at points in turn."""
+        with self.world(name, old=old) as world:
+            world.worker("intake", INTAKE, dying.get("intake", ()))
+            world.worker("casework", CASEWORK, dying.get("casework", ()))
+            world.sink(variants=dying.get("sink", ()))
+            yield world
 
 
 Scenario = Callable[[Stage], Row]
 
 
-def _ended(name: str, world: World, records: int, deaths: Sequence[float] | None = None, **notes: object) -> Row:
-    """Wait until all is settled and everything is quiet, then count."""
-    world.published()
-    world.ledger.wait(records, PATIENCE_S)
-    world.ledger.rest()
-    ledger, dead = world.ledger, list(world.deaths() if deaths is None else deaths)
-    return Row(
-        name, records, ledger.distinct(), records - min(ledger.records, records),
-        ledger.doubled() + max(ledger.records - records, 0), len(dead), ledger.recovery(dead),
-        [f"{key} {value}" for key, value in notes.items()],
-    )  # fmt: skip
+def until_killed(kept: Sequence[Kept], kills: int) -> Callable[[float], bool]:
+    """Holds the load back so that an equal part of it is sent in each life, however fast the machine is."""
+    return lambda share: share * (kills + 1) > sum(len(one.deaths) for one in kept) + 1
 
 
-def marked(stages: str, *, at: int = 2) -> Scenario:
-    """kill -9 of the worker of some lanes at every marked point of its loop, when it comes there the ``at``-th time."""
+def marked(name: str, *, at: int = 2) -> Scenario:
+    """kill -9 of a worker at every marked point of its loop, when it comes there the ``at``-th time."""
+    points = [f"{point}:{at}" for point in POINTS]
 
     def run(stage: Stage) -> Row:
-        with stage.world(f"marked-{stages.replace(',', '-')}") as world:
-            points = [f"{point}:{at}" for point in POINTS]
-            for lanes in ("intake,detect,urgent", "casework"):
-                world.worker(lanes.partition(",")[0], lanes, points if lanes == stages else ())
-            world.publish(stage.inputs(), per_second=stage.per_second)
-            return _ended(f"kill -9 at every point: {stages}", world, stage.records)
+        with stage.chain(name, {name: points}) as world:
+            held = until_killed([world.processes[name]], len(points))
+            world.publish(stage.inputs(), per_second=stage.per_second, held=held)
+            return judge(name, f"kill -9 of {name} at every point", world, stage.records, wanted_kills=len(points))
 
     return run
 
 
 def at_random(kills: int, seed: int) -> Scenario:
-    """kill -9 of either worker at any moment."""
+    """kill -9 of intake, casework or sink at any moment."""
 
     def run(stage: Stage) -> Row:
         dice = random.Random(seed)
-        with stage.world("random") as world:
-            workers = [world.worker("intake", "intake,detect,urgent"), world.worker("casework", "casework")]
-            world.publish(stage.inputs(), per_second=stage.per_second)
-            for _ in range(kills):
+        with stage.chain("random") as world:
+            kept = list(world.processes.values())
+            world.publish(stage.inputs(), per_second=stage.per_second, held=until_killed(kept, kills))
+            world.ledger.wait(stage.records // 50, PATIENCE_S)
+            for number in range(kills):
                 watch(world, dice.uniform(0.5, 4.0))
-                dice.choice(workers).kill()
-            return _ended("kill -9 at random", world, stage.records)
+                kept[number % len(kept)].kill()
+            watch(world, 1)
+            return judge("random", "kill -9 of any process at random", world, stage.records, wanted_kills=kills)
 
     return run
 
 
-def frozen(stage: Stage) -> Row:
-    """SIGSTOP past the session in the middle of a transaction, another worker takes over, SIGCONT wakes the zombie."""
-    with stage.world("zombie") as world:
-        world.worker("intake", "intake,detect,urgent")
-        zombie = world.worker("casework-a", "casework", ["flushed:5:stop"])
-        world.publish(stage.inputs(), per_second=stage.per_second)
-        world.ledger.wait(stage.records // 20, PATIENCE_S)
-        world.worker("casework-b", "casework")
-        watch(world, SESSION_S * 2 + 4)
-        zombie.kill(signal.SIGCONT)
-        return _ended("SIGSTOP past the session, SIGCONT", world, stage.records)
+def frozen(name: str, what: str) -> Scenario:
+    """SIGSTOP past the session in the middle of a block, another takes over, SIGCONT wakes the zombie."""
+
+    def run(stage: Stage) -> Row:
+        points = {"casework": ["flushed:5:stop"]} if name == "zombie" else {"sink": ["planned:5:stop"]}
+        (first,) = points
+        with stage.chain(name, points) as world:
+            zombie, woken, second = world.processes[first], threading.Event(), f"{first}-b"
+
+            def held(share: float) -> bool:
+                return (share > 0.3 and second not in world.processes) or (share > 0.7 and not woken.is_set())
+
+            world.publish(stage.inputs(), per_second=stage.per_second, held=held)
+            struck = until_frozen(world, zombie)
+            if first == "sink":
+                world.sink(second)
+            else:
+                world.worker(second, CASEWORK)
+            watch(world, PAST_SESSION_S)
+            zombie.kill(signal.SIGCONT)
+            woken.set()
+            return judge(name, what, world, stage.records, struck=[struck])
+
+    return run
+
+
+def until_frozen(world: World, kept: Kept) -> Struck:
+    """Wait until a process has stopped itself. Raises ``TimeoutError``."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not kept.frozen():
+        world.ledger.read()
+        if time.monotonic() > deadline:
+            message = "the point at which it is to freeze was not reached"
+            raise TimeoutError(message)
+    return Struck(time.monotonic(), (kept.group,))
 
 
 def kafka_killed(stage: Stage) -> Row:
     """kill -9 and restart of the broker under load."""
-    with stage.world("broker") as world:
-        world.worker("intake", "intake,detect,urgent")
-        world.worker("casework", "casework")
+    with stage.chain("kafka") as world:
+        groups = tuple(kept.group for kept in world.processes.values())
         world.publish(stage.inputs(), per_second=stage.per_second)
-        deaths = []
+        struck = []
         for share in (5, 2):
             world.ledger.wait(stage.records // share // 2, PATIENCE_S)
             stage.kafka.kill9()
-            deaths.append(time.monotonic())
+            struck.append(Struck(time.monotonic(), groups))
             time.sleep(1)
             stage.kafka.start()
-        row = _ended("kill -9 and restart of Kafka", world, stage.records, deaths)
-        row.notes.append(f"worker restarts {len(world.deaths())}")
+        row = judge("kafka", "kill -9 and restart of Kafka, twice", world, stage.records, struck=struck)
+        row.notes.append(f"processes that started again: {len(world.deaths())}")
         return row
 
 
 def rebalanced(stage: Stage) -> Row:
     """1, then 3, then 2 workers under load."""
     with stage.world("rebalance") as world:
-        lanes = "intake,detect,urgent,casework"
-        world.worker("one", lanes)
+        world.sink()
+        world.worker("one", BOTH)
         world.publish(stage.inputs(), per_second=stage.per_second)
         world.ledger.wait(stage.records // 5, PATIENCE_S)
-        world.worker("two", lanes)
-        world.worker("three", lanes)
+        world.worker("two", BOTH)
+        world.worker("three", BOTH)
+        grown = time.monotonic()
         world.ledger.wait(stage.records * 3 // 5, PATIENCE_S)
-        world.processes.pop("two").stop()
-        return _ended("rebalance 1, 3, 2 workers", world, stage.records)
+        world.retire("two")
+        struck = [Struck(at, (world.processes["one"].group,)) for at in (grown, time.monotonic())]
+        return judge("rebalance", "rebalance: 1, 3, 2 workers", world, stage.records, struck=struck)
 
 
 def poisoned(stage: Stage) -> Row:
@@ -173,32 +181,32 @@ def poisoned(stage: Stage) -> Row:
     bad: list[Record] = []
     for number in range(60):
         topic = ("reports.hotline", "reports.located", "readings.sensor", "actions.sanitation")[number % 4]
-        value = (b"", b"\xc3\x01garbage", b"\x00" * 300, encode("PatrolLog", _patrol(number))[:-3])[number % 3]
+        value = (b"", b"\xc3\x01garbage", b"\x00" * 300, encode("PatrolLog", patrol(number))[:-3])[number % 3]
         bad.append((topic, f"poison-{number}", value))
     mixed = [record for number, one in enumerate(good) for record in (one, *bad[number : number + 1])]
-    with stage.world("poison") as world:
-        world.worker("intake", "intake,detect,urgent")
-        world.worker("casework", "casework")
+    with stage.chain("poison") as world:
         world.publish(mixed, per_second=stage.per_second)
-        row = _ended("poison records", world, len(mixed))
-        row.notes.append(f"in quarantine {len(world.ledger.effects['RecordQuarantined'])}")
+        row = judge("poison", "poison records on every kind of topic", world, len(mixed))
+        kept = len(world.ledger.effects["RecordQuarantined"])
+        row.notes.append(f"{len(bad)} poisoned, {kept} records in quarantine")
+        row.lost += max(len(bad) - kept, 0)
         return row
 
 
 def repeated(stage: Stage) -> Row:
-    """A producer that sends every report three times: settled three times, filed once."""
+    """A producer that sends every report three times: settled three times, answered once."""
     reports = [record for record in stage.inputs() if record[0].startswith("reports.")]
-    with stage.world("repeat") as world:
-        world.worker("intake", "intake,detect,urgent")
-        world.worker("casework", "casework")
-        world.publish(reports, times=3)
-        row = _ended("producer that repeats (3 times)", world, 3 * len(reports))
-        redelivered = sum(n for (_, _, outcome), n in world.ledger.settled.items() if outcome == "redelivered")
-        row.notes.append(f"redelivered {redelivered}")
+    with stage.chain("repeat") as world:
+        world.publish(reports, times=3, per_second=stage.per_second)
+        row = judge("repeat", "producer that sends each report 3 times", world, 3 * len(reports))
+        again = sum(n for (_, _, outcome), n in world.ledger.settled.items() if outcome == "redelivered")
+        row.notes.append(f"{again} of {3 * len(reports)} answered as redelivered")
+        row.doubled += max(2 * len(reports) - again, 0)
         return row
 
 
-def _patrol(number: int) -> dict[str, object]:
+def patrol(number: int) -> dict[str, object]:
+    """A patrol as a source system would log it."""
     return {
         "source_system": "grid-app", "source_ref": f"p-{number}", "received_at": 1_785_718_800_000, "worker_id": "w1",
         "started_at": 1_785_718_800_000, "ended_at": 1_785_718_800_000,
@@ -212,17 +220,12 @@ def watch(world: World, seconds: float) -> None:
         world.ledger.read()
 
 
-SHORT: dict[str, Scenario] = {
-    "casework": marked("casework", at=1),
-    "intake": marked("intake,detect,urgent", at=1),
-}
-"""What ``make test`` runs."""
 WORKERS: dict[str, Scenario] = {
+    "intake": marked("intake"),
     "casework": marked("casework"),
-    "intake": marked("intake,detect,urgent"),
-    "random": at_random(10, seed=7),
-    "zombie": frozen,
-    "broker": kafka_killed,
+    "random": at_random(12, seed=7),
+    "zombie": frozen("zombie", "casework: SIGSTOP past the session, SIGCONT"),
+    "kafka": kafka_killed,
     "rebalance": rebalanced,
     "poison": poisoned,
     "repeat": repeated,

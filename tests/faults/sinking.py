@@ -1,173 +1,175 @@
-"""Scenarios of the sink: killed, frozen, its ClickHouse hung, killed, away; `wangge verify` is the judge."""
+"""The scenarios of the sink: killed, frozen, its ClickHouse hung, killed, away, or a million records ahead of it."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
-from confluent_kafka import Producer
-
-from connectors.kafka.config import for_librdkafka
-from pipeline.events.facts import PatrolLogged
-from pipeline.wire.serde import encode_struct
-from tests.faults.scenarios import PATIENCE_S, SESSION_S, Row, Scenario, Stage, watch
-from tests.faults.world import World
+from connectors.sinks.clickhouse.broker import GROUP
+from pipeline.wire.serde import encode
+from tests.faults.judging import PATIENCE_S, judge
+from tests.faults.progress import Struck
+from tests.faults.rows import Row
+from tests.faults.scenarios import INTAKE, Scenario, Stage, frozen, patrol, until_killed, watch
+from tests.faults.world import PATIENCE_S as INSERT_S
+from tests.faults.world import Record, World
 from tests.support.front.disturbance import Disturbance
 from tests.support.servers import FrontServer
 
-POINTS = ("taken", "planned", "between", "inserted", "done")
-"""Points of the sink's loop that every block passes."""
+LIVES = ("taken", "planned", "recovering", "probed", "between", "inserted", "quarantined", "done")
+"""Where the sink dies in each of its lives: after a death behind a plan, the next two die while they repair."""
+FLOOD = 100_000
 LAG = 1_000_000
+AWAY_S = 60
+LAG_S = 480
+"""Seconds in which a lag of a million has to be settled."""
+SPOILED: Record = ("facts.work", "spoiled", b"no fact at all")
 
 
-def _judged(name: str, stage: Stage, world: World, front: FrontServer, deaths: list[float], **notes: object) -> Row:
-    """Wait until every record is settled and written, then let `verify` say what is missing or doubled."""
-    world.published()
-    world.ledger.wait(stage.records, PATIENCE_S)
-    world.ledger.rest()
-    return judge(name, stage.records, world, deaths, **notes)
+def _lives(at: int) -> list[str]:
+    once = ("recovering", "probed", "quarantined")
+    return [f"{point}:{1 if point in once else at}" for point in LIVES]
 
 
-def judge(name: str, records: int, world: World, deaths: list[float], **notes: object) -> Row:
-    """What `wangge verify` says once nothing is pending."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        told = _verify(world)
-        total = told["totals"]
-        settled = not total["pending"] and (total["missing"] == 0 or time.monotonic() > deadline)
-        if settled or time.monotonic() > deadline:
-            break
-        time.sleep(1)
-    lost = total["missing"] + total["pending"] + total["differing"]
-    ledger = world.ledger
-    return Row(
-        name, records, total["rows"], lost, total["doubled"] + total["stray"] + ledger.doubled(), len(deaths),
-        ledger.recovery(deaths), [f"verify {told['right']}", *(f"{key} {value}" for key, value in notes.items())],
-    )  # fmt: skip
+def _with_spoiled(records: Sequence[Record]) -> list[Record]:
+    """Now and then a record among the facts that no sink can write, so that it is set aside."""
+    every = max(len(records) // 40, 1)
+    return [one for n, record in enumerate(records) for one in ((record, SPOILED) if n % every == 0 else (record,))]
 
 
-def _verify(world: World) -> dict[str, dict[str, int]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "verify", "--json"],
-        env=world.environment(),
-        capture_output=True,
-        check=False,
-    )
-    if not done.stdout:
-        raise RuntimeError(done.stderr.decode())
-    found: dict[str, dict[str, int]] = msgspec.json.decode(done.stdout)
-    return found
-
-
-def _with_sink(
-    name: str, act: Callable[[Stage, World, FrontServer], list[float]], points: tuple[str, ...] = ()
-) -> Scenario:
-    """Both workers and a sink under load, while ``act`` does what it does."""
+def killed(name: str, *, at: int = 2, old: bool = False) -> Scenario:
+    """kill -9 of the sink at every marked point of its loop."""
+    server = "18.16, which knows no tokens" if old else "a current ClickHouse"
 
     def run(stage: Stage) -> Row:
-        with stage.front(name.split()[0]) as front, stage.world(f"sink-{act.__name__.strip('_')}", front) as world:
-            world.migrate()
-            world.worker("intake", "intake,detect,urgent")
-            world.worker("casework", "casework")
-            world.sink(variants=[f"{point}:2" for point in points])
-            world.publish(stage.inputs(), per_second=stage.per_second)
-            deaths = act(stage, world, front)
-            return _judged(name, stage, world, front, deaths or world.deaths())
+        with stage.chain(name, {"sink": _lives(at)}, old=old) as world:
+            held = until_killed([world.processes["sink"]], len(LIVES))
+            world.publish(_with_spoiled(stage.inputs()), per_second=stage.per_second, held=held)
+            what = f"kill -9 of sink at every point ({server})"
+            row = judge(name, what, world, stage.records, wanted_kills=len(LIVES))
+            row.notes.append(f"{world.ledger.unreadable} spoiled facts set aside")
+            return row
 
     return run
 
 
-def _killed(stage: Stage, world: World, front: FrontServer) -> list[float]:
-    sink = world.processes["sink"]
-    while len(sink.deaths) < len(POINTS):
+Act = Callable[[World], list[Struck]]
+
+
+def disturbed(name: str, what: str, act: Act, *, old: bool = False) -> Scenario:
+    """The chain under load, while ``act`` does what it does to ClickHouse."""
+
+    def run(stage: Stage) -> Row:
+        with stage.chain(name, old=old) as world:
+            world.publish(stage.inputs(), per_second=stage.per_second)
+            world.ledger.wait(stage.records // 20, PATIENCE_S)
+            return judge(name, what, world, stage.records, struck=act(world))
+
+    return run
+
+
+def _hung(world: World) -> list[Struck]:
+    """Inserts hang until the sink has given them up and done them again; then they take effect after all."""
+    assert isinstance(world.engine, FrontServer)
+    world.engine.disturb(Disturbance("hang", on="INSERT INTO", times=2))
+    while not world.engine.disturbed():
         world.ledger.read()
-        if not world.busy() and world.ledger.records >= stage.records:
-            break
-    return []
+    struck = Struck(time.monotonic(), (GROUP,))
+    watch(world, INSERT_S + 10)
+    world.engine.heal()
+    return [struck]
 
 
-def _hung(stage: Stage, world: World, front: FrontServer) -> list[float]:
-    watch(world, 3)
-    front.disturb(Disturbance("hang", on="INSERT INTO", times=2))
-    begun = time.monotonic()
-    watch(world, 35)
-    front.heal()
-    return [begun]
+def _stopped(world: World) -> list[Struck]:
+    """The whole server hangs until the sink has given its inserts up; then it does what it was sent."""
+    struck = []
+    for _ in range(2):
+        world.engine.pause()
+        struck.append(Struck(time.monotonic(), (GROUP,)))
+        watch(world, INSERT_S + 3)
+        world.engine.resume()
+        watch(world, 3)
+    return struck
 
 
-def _engine_killed(stage: Stage, world: World, front: FrontServer) -> list[float]:
-    deaths = []
+def _engine_killed(world: World) -> list[Struck]:
+    struck = []
     for _ in range(3):
         watch(world, 3)
-        front.kill9()
-        deaths.append(time.monotonic())
-        front.start()
-    return deaths
+        world.engine.kill9()
+        struck.append(Struck(time.monotonic(), (GROUP,)))
+        world.engine.start()
+    return struck
 
 
-def _away(stage: Stage, world: World, front: FrontServer) -> list[float]:
-    watch(world, 3)
-    front.kill9()
-    begun = time.monotonic()
-    watch(world, 60)
-    front.start()
-    return [begun]
-
-
-def _zombie(stage: Stage, world: World, front: FrontServer) -> list[float]:
-    sink = world.processes["sink"]
-    watch(world, 3)
-    sink.kill(signal.SIGSTOP)
-    world.sink("sink-b")
-    watch(world, SESSION_S * 2 + 4)
-    sink.kill(signal.SIGCONT)
-    return []
-
-
-def lagging(stage: Stage) -> Row:
-    """A sink that starts with a million records waiting."""
-    with stage.front("lag") as front, stage.world("sink-lag", front) as world:
-        world.migrate()
-        _fill(world, LAG)
-        begun = time.monotonic()
-        world.sink()
-        row = judge("sink that lags by 1M records", LAG, world, [])
-        row.notes.append(f"{LAG / (time.monotonic() - begun):,.0f} records/s with start and verify")
+def away(stage: Stage) -> Row:
+    """No ClickHouse for a minute under load, and a flood on top of it: the sink holds back and goes on by itself."""
+    with stage.chain("away") as world:
+        world.publish(stage.inputs(), per_second=min(stage.per_second, stage.records / AWAY_S))
+        watch(world, 3)
+        world.engine.kill9()
+        struck = Struck(time.monotonic(), (GROUP,))
+        world.publish(list(patrols(FLOOD)))
+        paused, held_mb = 0, 0.0
+        while time.monotonic() < struck.at + AWAY_S:
+            watch(world, 1)
+            told = world.status("sink")
+            paused, held_mb = max(paused, told.get("paused", 0)), max(held_mb, told.get("size", 0) / 1e6)
+        world.engine.start()
+        row = judge("away", "ClickHouse away for 60 s under load", world, stage.records + FLOOD, struck=[struck])
+        row.notes.append(
+            f"{paused} partitions held back with {held_mb:.0f} MB of records waiting; the sink took at most "
+            f"{world.processes['sink'].peak_mb} MB of memory"
+        )
         return row
 
 
-def _fill(world: World, records: int) -> None:
-    producer = Producer(for_librdkafka(world.kafka) | {"queue.buffering.max.messages": 1_000_000, "linger.ms": 20})
-    for number in range(records):
-        at = 1_785_718_800_000 + number
-        fact = PatrolLogged(fact_id=f"lag-{number}", at=at, recorded=number, **_patrol(at))  # type: ignore[arg-type]  # names and values of a patrol
-        producer.produce(world.kafka.prefix + "facts.work", encode_struct(fact), fact.fact_id)
-        if number % 10_000 == 0:
-            producer.poll(0)
-    producer.flush()
+def rebalanced(stage: Stage) -> Row:
+    """1, then 3, then 2 sinks under load."""
+    with stage.chain("sinks") as world:
+        world.publish(stage.inputs(), per_second=stage.per_second)
+        world.ledger.wait(stage.records // 5, PATIENCE_S)
+        world.sink("sink-b")
+        world.sink("sink-c")
+        grown = time.monotonic()
+        world.ledger.wait(stage.records * 3 // 5, PATIENCE_S)
+        world.retire("sink-b")
+        struck = [Struck(at, (GROUP,)) for at in (grown, time.monotonic())]
+        return judge("sinks", "rebalance: 1, 3, 2 sinks", world, stage.records, struck=struck)
 
 
-def _patrol(at: int) -> dict[str, object]:
-    """The fields of a patrol beside the head of every fact, empty or zero by their type."""
-    usual = {str: "", int: 0, float: 0.0, tuple: (), bool: False}
-    fields = {field.name: field.type for field in msgspec.structs.fields(PatrolLogged)}
-    made: dict[str, object] = {}
-    for name, kind in fields.items():
-        if name not in ("fact_id", "at", "recorded"):
-            made[name] = usual.get(getattr(kind, "__origin__", kind))
-    return made | {name: at for name in ("started_at", "ended_at") if name in fields}
+def lagging(stage: Stage) -> Row:
+    """Intake and a sink that start with a million records waiting."""
+    with stage.world("lag") as world:
+        world.fill(patrols(LAG))
+        begun = time.monotonic()
+        intake, sink = world.worker("intake", INTAKE, poll=1_000), world.sink()
+        world.ledger.wait(LAG, LAG_S)
+        settled = time.monotonic() - begun
+        row = judge("lag", "intake and sink lag by 1,000,000 records", world, LAG)
+        row.notes.append(
+            f"settled after {settled:.0f} s; memory up to {intake.peak_mb} MB in intake, {sink.peak_mb} MB in sink"
+        )
+        return row
+
+
+def patrols(number: int) -> Iterator[Record]:
+    """So many patrols, each with an id of its own."""
+    return (("work.logs", f"grid-app/p-{one}", encode("PatrolLog", patrol(one))) for one in range(number))
 
 
 SINKING: dict[str, Scenario] = {
-    "sink": _with_sink("sink: kill -9 at every point", _killed, POINTS),
-    "sink-hung": _with_sink("sink: hung insert", _hung),
-    "clickhouse": _with_sink("sink: kill -9 and restart of ClickHouse, 3 times", _engine_killed),
-    "clickhouse-away": _with_sink("sink: ClickHouse away for 60 s", _away),
-    "sink-zombie": _with_sink("sink: SIGSTOP past the session, SIGCONT", _zombie),
+    "sink": killed("sink"),
+    "sink-18": killed("sink-18", old=True),
+    "sink-zombie": frozen("sink-zombie", "sink: SIGSTOP past the session, SIGCONT"),
+    "hung": disturbed("hung", "inserts hang, and take effect late", _hung),
+    "hung-18": disturbed("hung-18", "ClickHouse 18.16 hangs, twice", _stopped, old=True),
+    "clickhouse": disturbed("clickhouse", "kill -9 and restart of ClickHouse, 3 times", _engine_killed),
+    "clickhouse-18": disturbed(
+        "clickhouse-18", "kill -9 and restart of ClickHouse 18.16, 3 times", _engine_killed, old=True
+    ),
+    "away": away,
+    "sinks": rebalanced,
     "lag": lagging,
 }
 """Scenarios of the sink by name."""

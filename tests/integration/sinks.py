@@ -16,6 +16,7 @@ from typing import Any
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from connectors.librdkafka.reading import records_of
 from connectors.sinks.clickhouse.auditing import audit
 from connectors.sinks.clickhouse.ddl import migrations
 from connectors.sinks.clickhouse.migrate import migrate
@@ -96,6 +97,13 @@ class Rig:
             self._made = Producer({"bootstrap.servers": self.kafka.bootstrap, "transactional.id": name, "linger.ms": 1})
             self._made.init_transactions()
         return self._made
+
+    def read(self, topic: str) -> list[bytes]:
+        """The values of a topic, as every reader sees them."""
+        config, name = {"bootstrap.servers": self.kafka.bootstrap}, self.kafka.prefix + topic
+        places = sorted(AdminClient(config).list_topics(name, timeout=30).topics[name].partitions)
+        batches = (batch for place in places for batch in records_of(config, name, place))
+        return [value or b"" for batch in batches for _, value in batch]
 
     def begin(self, *args: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a sink; its log goes to a file."""

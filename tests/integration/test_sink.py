@@ -189,12 +189,14 @@ def test_bad_rows_and_bytes_end_in_quarantine_and_count_as_accounted(rig: Rig) -
     facts = [a_fact(PatrolLogged, f"p{number}", distance_m=-1.0 if number in (7, 31) else 5.0) for number in range(60)]
     rig.write("facts.work", facts)
     rig.raw("facts.work", [b"no fact at all"])
-    assert rig.begin("--fault-point", "quarantined:1").wait(PATIENCE) == -signal.SIGKILL
+    for point in ("inserted", "quarantined"):
+        assert rig.begin("--fault-point", f"{point}:1").wait(PATIENCE) == -signal.SIGKILL
     figures = rig.drain()
     assert figures["rejected"].keys() <= {"sink_rejected", "undecodable"}
     assert rig.rows("SELECT count(), uniqExact(fact_id) FROM db.patrols") == [(58, 58)]
     reasons = rig.rows("SELECT reason, uniqExact(fact_id) FROM db.quarantine GROUP BY reason ORDER BY reason")
     assert reasons == [("sink_rejected", 2), ("undecodable", 1)]
+    assert len(rig.read("quarantine")) == 3, "each is set aside once, however often the sink dies"
     totals = rig.verify()["totals"]
     assert (totals["missing"], totals["doubled"], totals["quarantined"]) == (0, 0, 3)
 

@@ -1,4 +1,4 @@
-"""Kafka as the sink needs it: a member of a group that commits plans, and a producer for quarantine. Knows aiokafka.
+"""Kafka as the sink needs it: a member of a group that commits plans. Knows aiokafka.
 
 aiokafka's public ``commit`` may send a commit after the member has joined a new generation, or with none at all, and
 ``committed`` leaves the metadata out. Both would break the fence, so two methods of its coordinator are used directly;
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
     IllegalGenerationError,
     KafkaConnectionError,
@@ -25,10 +25,12 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 
 from connectors.kafka.config import for_aiokafka, prefixed
+from connectors.kafka.positions import settled_positions
+from connectors.librdkafka.transactions import Membership
 from connectors.sinks.clickhouse.flush import backoff
 from connectors.sinks.clickhouse.lane import Fenced, Found
 from connectors.sinks.clickhouse.plan import Record, from_metadata
-from pipeline.errors import StopRun
+from pipeline.errors import NeighbourAway, StopRun
 from pipeline.settings import KafkaSettings
 
 LOG = logging.getLogger("wangge.sink")
@@ -46,11 +48,10 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def __init__(self, settings: KafkaSettings, topics: Iterable[str]) -> None:
         self._topics = [prefixed(settings, topic) for topic in topics]
         self.group = prefixed(settings, GROUP)
-        self._settings = settings
+        self.settings = settings
         self._on_revoked: Callable[[], Any] = lambda: None
         self._on_assigned: Callable[[set[Place]], Any] = lambda _: None
         self._consumer: Any = None
-        self._producer: Any = None
 
     async def start(self, on_revoked: Callable[[], Any], on_assigned: Callable[[set[Place]], Any]) -> None:
         """Join the group. Both callbacks are awaited within a rebalance and must not raise."""
@@ -69,9 +70,9 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await asyncio.sleep(backoff(attempt))
 
     def _member(self) -> Any:
-        session = self._settings.session_ms
+        session = self.settings.session_ms
         return AIOKafkaConsumer(
-            **for_aiokafka(self._settings), group_id=self.group, group_instance_id=self._settings.instance_id or None,
+            **for_aiokafka(self.settings), group_id=self.group, group_instance_id=self.settings.instance_id or None,
             enable_auto_commit=False, auto_offset_reset="none", isolation_level="read_committed",
             session_timeout_ms=session, heartbeat_interval_ms=max(session // 5, 500), max_poll_interval_ms=120_000,
             max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=100, client_id="wangge-sink",
@@ -79,8 +80,6 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def stop(self) -> None:
         """Leave the group and close."""
-        if self._producer is not None:
-            await self._producer.stop()
         if self._consumer is not None:
             await self._consumer.stop()
 
@@ -115,17 +114,27 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def found(self, places: set[Place]) -> dict[Place, Found]:
         """What is committed for each partition; one never read gets the beginning of its log."""
         tps = [TopicPartition(*place) for place in places]
-        committed = await self._consumer._coordinator.fetch_committed_offsets(tps)
+        committed = await self._committed(tps)
         begins = await self._consumer.beginning_offsets(tps)
         found: dict[Place, Found] = {}
         for tp in tps:
-            known = committed.get(tp)
-            if known is None or known.offset < 0:
-                self._consumer.seek(tp, begins[tp])
-                found[tp.topic, tp.partition] = Found(begins[tp], None, begins[tp])
-            else:
-                plan = from_metadata(known.metadata or "")
-                found[tp.topic, tp.partition] = Found(known.offset, plan, begins[tp])
+            offset, metadata = committed.get((tp.topic, tp.partition), (-1, ""))
+            begin = offset if offset >= 0 else begins[tp]
+            self._consumer.seek(tp, begin)
+            found[tp.topic, tp.partition] = Found(begin, from_metadata(metadata), begins[tp])
+        return found
+
+    async def _committed(self, tps: list[TopicPartition]) -> dict[Place, tuple[int, str]]:
+        """Position and metadata of what has them. Behind a plan a transaction may be about to end: it is waited for."""
+        told = await self._consumer._coordinator.fetch_committed_offsets(tps)
+        found = {(tp.topic, tp.partition): (one.offset, one.metadata or "") for tp, one in told.items()}
+        planned = [place for place, (_, metadata) in found.items() if metadata]
+        while planned:
+            try:
+                return found | await asyncio.to_thread(settled_positions, self.settings, self.group, planned)
+            except NeighbourAway as away:
+                LOG.warning("Kafka does not tell positions", extra={"why": str(away)})
+                await asyncio.sleep(0.5)
         return found
 
     def seek(self, place: Place, offset: int) -> None:
@@ -135,6 +144,12 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def generation(self) -> int:
         """The generation of the group that this member is in; negative when it is in none."""
         return int(self._consumer._coordinator.generation)
+
+    def membership(self, generation: int) -> Membership:
+        """How a transaction proves that it is of this generation. Raises :class:`Fenced`."""
+        self._same(generation)
+        member = self._consumer._coordinator.member_id
+        return Membership(self.group, generation, member, self.settings.instance_id or None)
 
     def position(self, place: Place) -> int | None:
         """One past the last record or mark that ``poll`` passed."""
@@ -183,18 +198,6 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         if generation < 0 or self.generation() != generation:
             message = f"the group went on from generation {generation} to {self.generation()}"
             raise Fenced(message)
-
-    async def produce(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
-        """Write keys and values to a topic; returns when the brokers have them."""
-        if self._producer is None:
-            producer = AIOKafkaProducer(
-                **for_aiokafka(self._settings), enable_idempotence=True, client_id="wangge-sink"
-            )
-            await producer.start()
-            self._producer = producer
-        name = prefixed(self._settings, topic)
-        sent = [await self._producer.send(name, key=key, value=value) for key, value in records]
-        await asyncio.gather(*sent)
 
 
 class Committer:

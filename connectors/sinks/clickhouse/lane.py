@@ -71,8 +71,8 @@ class Port(Protocol):
     def has_views(self, table: str) -> bool:
         """Whether other tables are fed from this one."""
 
-    async def quarantine(self, taken: Range, rejects: Sequence[Reject]) -> None:
-        """Have Kafka keep what was set aside."""
+    async def set_aside(self, taken: Range, rejects: Sequence[Reject]) -> None:
+        """Have Kafka keep what was refused and commit the end of the range, or neither. Raises :class:`Fenced`."""
 
     async def pause(self, seconds: float) -> None:
         """Wait."""
@@ -125,11 +125,14 @@ class Lane:
     async def _block(self, taken: Range) -> tuple[int, Range | None]:
         """Write a planned block; its end and the next block, if that was due and is planned already."""
         self._points.hit("planned")
-        await self._write(taken, again=False)
-        return await self._done(taken)
+        return await self._done(taken, await self._write(taken, again=False))
 
-    async def _done(self, taken: Range) -> tuple[int, Range | None]:
-        """Say that a block is written, and what comes next, in one commit."""
+    async def _done(self, taken: Range, rejects: Sequence[Reject]) -> tuple[int, Range | None]:
+        """Say that a block is written, and what comes next, in one commit; before it what was refused."""
+        if rejects:
+            await self._port.set_aside(taken, rejects)
+            self._noted(taken.end, None)
+            self._points.hit("quarantined")
         following = self._port.due(taken.end)
         if following is not None and following.records:
             await self._commit(taken.end, plan_of(following, self._port.now(), self._version))
@@ -156,14 +159,13 @@ class Lane:
             plan = plan_of(taken, plan.t, self._version)
         await self._commit(found.offset, plan)
         self._points.hit("recovering")
-        await self._write(taken, again=True)
-        end, following = await self._done(taken)
+        end, following = await self._done(taken, await self._write(taken, again=True))
         while following is not None:
             end, following = await self._block(following)
         return end
 
-    async def _write(self, taken: Range, *, again: bool) -> None:
-        """All rows of a block into their tables, and what cannot be written into quarantine."""
+    async def _write(self, taken: Range, *, again: bool) -> list[Reject]:
+        """All rows of a block into their tables; gives back what cannot be written."""
         block = await self._port.build(taken)
         token, rejects = self._port.token(taken), list(block.rejects)
         for number, part in enumerate(block.parts):
@@ -175,9 +177,7 @@ class Lane:
         self._strikes = self._strikes.after(offsets, {reject.offset for reject in rejects}, self._limits.window)
         if self._strikes.passed(self._limits):
             raise StopRun(_too_many(taken, rejects))
-        if rejects:
-            await self._port.quarantine(taken, rejects)
-            self._points.hit("quarantined")
+        return rejects
 
     async def _parts(self, part: Part, token: str, *, again: bool, known: int) -> list[Reject]:
         """Insert rows; when the server refuses them, halve them until only the bad records are left over."""
@@ -230,6 +230,9 @@ class Lane:
 
     async def _commit(self, offset: int, plan: Plan | None) -> None:
         await self._port.commit(offset, plan)
+        self._noted(offset, plan)
+
+    def _noted(self, offset: int, plan: Plan | None) -> None:
         self._planned = (offset, plan) if plan else None
         self._fenced_at = self._port.now()
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
-
-from connectors.sinks.clickhouse.blocks import Block, Part, Reject, build, quarantined
+from connectors.sinks.clickhouse.aside import Aside, facts_of
+from connectors.sinks.clickhouse.blocks import Block, Part, Reject, build
 from connectors.sinks.clickhouse.broker import Broker, Committer, Place
 from connectors.sinks.clickhouse.decide import Mode
 from connectors.sinks.clickhouse.figures import SinkFigures
@@ -21,12 +20,8 @@ from connectors.sinks.clickhouse.plan import Plan, Range, to_metadata, token_of
 from connectors.sinks.clickhouse.preflight import Target
 from connectors.sinks.clickhouse.probe import present
 from connectors.sinks.clickhouse.server import Server, ServerAway
-from pipeline.errors import InvalidRecord, StopRun
 from pipeline.events.base import Millis
-from pipeline.events.facts import RecordQuarantined
-from pipeline.wire import serde
 
-QUARANTINE = "quarantine"
 T = TypeVar("T")
 
 
@@ -48,6 +43,7 @@ class PartitionPort:
 
     def __init__(self, shared: Neighbours, place: Place, inbox: Inbox, generation: int) -> None:
         self._shared, self._place, self._inbox, self._generation = shared, place, inbox, generation
+        self._aside = Aside(shared.broker.settings, place)
         self._database = shared.server.settings.database
         self.taken_at = 0.0
         self.oldest: Millis | None = None
@@ -89,6 +85,9 @@ class PartitionPort:
     async def commit(self, offset: int, plan: Plan | None) -> None:
         """Commit as a member of the generation that gave us the partition."""
         await self._shared.committer.commit(self._place, offset, to_metadata(plan), self._generation)
+        self._committed(offset, plan)
+
+    def _committed(self, offset: int, plan: Plan | None) -> None:
         self.done, self.planned = offset, plan is not None
         self._wrote_ms = 0.0
         self.oldest = self._next.records[0].timestamp if plan and self._next else None
@@ -97,26 +96,15 @@ class PartitionPort:
         if plan:
             watch.took(*self._place)
 
-    async def quarantine(self, taken: Range, rejects: Sequence[Reject]) -> None:
-        """Have Kafka keep what was set aside."""
-        by_offset = {record.offset: record for record in taken.records}
-        figures, messages = self._shared.figures, []
-        for reject in rejects:
-            fact = quarantined(taken, by_offset[reject.offset], reject)
-            messages.append((f"{fact.topic}/{fact.partition}/{fact.offset}".encode(), self._encoded(fact)))
+    async def set_aside(self, taken: Range, rejects: Sequence[Reject]) -> None:
+        """Have Kafka keep what was refused, with the end of the range."""
+        facts, figures = facts_of(taken, rejects), self._shared.figures
+        await self._aside.put(facts, taken.end, self._shared.broker.membership(self._generation))
+        self._committed(taken.end, None)
+        for fact in facts:
             figures.rejected[fact.reason] += 1
             figures.watch.quarantined(fact.topic, fact.reason, 1)
             figures.watch.sink_rejected(fact.field, 1)
-        await self._shared.broker.produce(QUARANTINE, messages)
-
-    def _encoded(self, fact: RecordQuarantined) -> bytes:
-        if fact.topic.endswith(QUARANTINE) and b"sink:" + fact.topic.encode() in fact.raw:
-            message = f"{fact.topic} offset {fact.offset}: what was quarantined for the quarantine is refused again"
-            raise StopRun(message)
-        try:
-            return serde.encode_struct(fact)
-        except InvalidRecord:  # too large with its bytes: they are still in the topic it came from
-            return serde.encode_struct(msgspec.structs.replace(fact, raw=b""))
 
     # -- ClickHouse ---------------------------------------------------------------------------------------------
 

@@ -99,6 +99,11 @@ class Log:
             raise Fenced(message)
         self.offset, self.metadata = offset, metadata
 
+    def set_aside(self, generation: int, end: int, offsets: Sequence[int]) -> None:
+        """One transaction: the position and what is kept, or neither."""
+        self.commit(generation, end, "")
+        self.quarantine.extend(offsets)
+
 
 @dataclass
 class World:
@@ -192,8 +197,8 @@ class Process:
     def has_views(self, table: str) -> bool:
         return False
 
-    def quarantine(self, taken: Range, rejects: Sequence[Reject]) -> Awaitable[None]:
-        return Step(lambda: self.world.log.quarantine.extend(reject.offset for reject in rejects))
+    def set_aside(self, taken: Range, rejects: Sequence[Reject]) -> Awaitable[None]:
+        return Step(lambda: self.world.log.set_aside(self.generation, taken.end, [one.offset for one in rejects]))
 
     def pause(self, seconds: float) -> Awaitable[None]:
         def sleep() -> None:

@@ -1,0 +1,75 @@
+"""How far consumer groups have come, looked at from outside: what recovery is measured by."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from connectors.kafka.config import for_librdkafka
+from pipeline.settings import KafkaSettings
+
+EVERY_S = 0.25
+"""Recovery is exact to this."""
+ANSWER_S = 2.0
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A fault: when (monotonic), and which groups it struck."""
+
+    at: float
+    groups: tuple[str, ...]
+
+
+class Progress:
+    """Notes the committed offsets of groups, summed up over their partitions, as long as it runs."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._seen: dict[str, list[tuple[float, int]]] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def follow(self, group: str) -> None:
+        """Look at this group too (its name without prefix)."""
+        self._seen.setdefault(group, [])
+
+    def longest(self, struck: Iterable[Struck]) -> float:
+        """The longest recovery: seconds from a fault until a group that it struck had committed something new.
+
+        A fault after which there was nothing left to do counts nothing.
+        """
+        return max((self.recovery(one.at, group) for one in struck for group in one.groups), default=0.0)
+
+    def recovery(self, at: float, group: str) -> float:
+        """Seconds from ``at`` until the group went on."""
+        seen = self._seen.get(group, [])
+        before = max((total for when, total in seen if when <= at), default=0)
+        return next((when - at for when, total in seen if when > at and total > before), 0.0)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        admin = AdminClient(for_librdkafka(self._settings) | {"log_level": 2})
+        while not self._over.wait(EVERY_S):
+            for group in list(self._seen):
+                try:
+                    total = self._total(admin, group)
+                except KafkaException:  # the broker is away
+                    continue
+                self._seen[group].append((time.monotonic(), total))
+
+    def _total(self, admin: AdminClient, group: str) -> int:
+        name = self._settings.prefix + group
+        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=ANSWER_S)
+        places = asked[name].result().topic_partitions or ()
+        return sum(place.offset for place in places if place.offset > 0)
