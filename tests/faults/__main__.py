@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,11 +35,12 @@ class OutOfTime(Exception):
 @click.option("--limit", default=600, show_default=True, help="Seconds that a scenario may take.")
 @click.option("--within", default=0, help="Begin no scenario after so many seconds (0: begin all).")
 @click.option("--resume", is_flag=True, help="Leave out what an earlier run found clean.")
+@click.option("--show", is_flag=True, help="Run nothing; print what is known.")
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True, help="For rows and logs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 def main(
-    only: tuple[str, ...], records: int, per_second: float, limit: int, within: int, resume: bool, out: Path,
-    as_json: bool,
+    only: tuple[str, ...], records: int, per_second: float, limit: int, within: int, resume: bool, show: bool,
+    out: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Kill, freeze and starve real processes on real servers, and count what became of every record.
 
@@ -55,9 +56,19 @@ def main(
     results = Results(out / "rows.json")
     results.load()
     wanted = [name for name in only or ALL if not (resume and name in results.rows and results.rows[name].clean)]
+    if wanted and not show:
+        _run_all(wanted, results, out, records=records, per_second=per_second, limit=limit, within=within)
+    known = [results.rows[name] for name in ALL if name in results.rows]
+    click.echo(msgspec.json.format(msgspec.json.encode(known)) if as_json else text_of(known))
+    sys.exit(0 if all(name in results.rows and results.rows[name].clean for name in only or ALL) else 1)
+
+
+def _run_all(
+    wanted: Sequence[str], results: Results, out: Path, *, records: int, per_second: float, limit: int, within: int
+) -> None:
+    begun = time.monotonic()
     with KafkaServer(_fresh(out / "kafka"), leash=os.getpid()) as kafka:
         stage = Stage(kafka, make_city(_fresh(out / "city"), records), out.absolute() / "worlds", records, per_second)
-        begun = time.monotonic()
         for number, name in enumerate(wanted):
             if within and time.monotonic() - begun > within:
                 click.echo(f"out of time: {', '.join(wanted[number:])} not run", err=True)
@@ -67,9 +78,6 @@ def main(
             results.add(row)
             click.echo(f"[{number + 1}/{len(wanted)}] {name}: {'clean' if row.clean else 'NOT CLEAN'}", err=True)
     shutil.rmtree(out / "kafka")
-    known = [results.rows[name] for name in ALL if name in results.rows]
-    click.echo(msgspec.json.format(msgspec.json.encode(known)) if as_json else text_of(known))
-    sys.exit(0 if all(name in results.rows and results.rows[name].clean for name in only or ALL) else 1)
 
 
 def _fresh(folder: Path) -> Path:
@@ -94,7 +102,7 @@ def run(name: str, stage: Stage, limit: int) -> Row:
         logs = stage.folder / name
         return Row(
             name=name, scenario=name, seconds=time.monotonic() - begun,
-            broken=f"{type(error).__name__}: {error} (logs in {logs})",
+            broken=f"{type(error).__name__}: {str(error).partition('Stack trace')[0].strip()[:300]} (logs in {logs})",
         )  # fmt: skip
     if row.clean:
         shutil.rmtree(stage.folder / name)

@@ -46,7 +46,6 @@ class Found:
 
 def judge(
     name: str, what: str, world: World, records: int, *, struck: Sequence[Struck] | None = None, wanted_kills: int = 0,
-    notes: Sequence[str] = (),
 ) -> Row:  # fmt: skip
     """Wait until every record is settled and every fact written, then count. Raises ``TimeoutError``."""
     world.published()
@@ -62,7 +61,7 @@ def judge(
         rows=sum(rows for rows, _ in counts.values()), lost=max(one.lost for one in found),
         doubled=max(one.doubled for one in found), kills=len(world.deaths()), wanted_kills=wanted_kills,
         recovery_s=world.progress.longest(world.deaths() if struck is None else struck), verified=told["right"],
-        seconds=time.monotonic() - world.begun, notes=[*notes, *(note for one in found for note in one.notes())],
+        seconds=time.monotonic() - world.begun, notes=[*world.notes, *(note for one in found for note in one.notes())],
     )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ LIVES = ("taken", "planned", "recovering", "probed", "between", "inserted", "qua
 FLOOD = 100_000
 LAG = 1_000_000
 AWAY_S = 60
+HANGING = 2
+"""Inserts that hang: as many as the sink does at a time."""
 LAG_S = 480
 """Seconds in which a lag of a million has to be settled."""
 SPOILED: Record = ("facts.work", "spoiled", b"no fact at all")
@@ -71,11 +73,14 @@ def disturbed(name: str, what: str, act: Act, *, old: bool = False) -> Scenario:
 def _hung(world: World) -> list[Struck]:
     """Inserts hang until the sink has given them up and done them again; then they take effect after all."""
     assert isinstance(world.engine, FrontServer)
-    world.engine.disturb(Disturbance("hang", on="INSERT INTO", times=2))
+    world.engine.disturb(Disturbance("hang", on="INSERT INTO", times=HANGING))
     while not world.engine.disturbed():
         world.ledger.read()
     struck = Struck(time.monotonic(), (GROUP,))
-    watch(world, INSERT_S + 10)
+    while world.status("sink").get("retries", 0) < HANGING:
+        watch(world, 0.1)
+    world.notes.append(f"other partitions went on; given up and done again after {time.monotonic() - struck.at:.1f} s")
+    watch(world, INSERT_S)
     world.engine.heal()
     return [struck]
 

@@ -6,7 +6,7 @@ The tables replace rows with the same id when parts are merged, which would hide
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.sinks.clickhouse.ddl import migrations
 from connectors.sinks.clickhouse.migrate import migrate
@@ -48,7 +48,7 @@ class Tables:
 
     def _make_old(self) -> None:
         listed = ", ".join(f"{name} = {value}" for name, value in NO_MERGES.items())
-        with client_of(ClickHouseSettings(host=self.settings.host, port=self.settings.port)) as client:
+        with client_of(replace(self.settings, database="default")) as client:
             client.execute(f"CREATE DATABASE IF NOT EXISTS {self.settings.database}")
             for statement in tables_for_18(self.settings.database):
                 client.execute(f"{statement} {',' if 'SETTINGS' in statement else 'SETTINGS'} {listed}")

@@ -78,6 +78,8 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         self.processes: dict[str, Kept] = {}
         self.retired: list[Kept] = []
+        self.notes: list[str] = []
+        """What a scenario has to say besides."""
         self.begun = time.monotonic()
         self._health: dict[str, int] = {}
         self._topics: list[str] = []

@@ -140,6 +140,7 @@ def test_who_reads_what(city: City, user: str, topic: str, refused: str) -> None
         pytest.param("district.310101", ["actions.water"], ["actions.water-supply", "assignments.water"],
                      id="a district"),
         pytest.param("worker.intake", ["reports.located"], ["assignments.water", "changelog.casework"], id="intake"),
+        pytest.param("sink", ["quarantine"], ["facts.cases", "reports.hotline"], id="the sink"),
         pytest.param("operator", [], ["reports.hotline"], id="operators"),
     ],
 )  # fmt: skip
@@ -171,18 +172,26 @@ def test_who_moves_the_offsets_of_which_group(city: City, user: str, topic: str,
     assert refused_group(city.of(user), topic, group) == refused
 
 
+NO_IDENTITY = "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"
+
+
 @pytest.mark.parametrize(
-    ("identity", "refused"),
-    [("intake-1", ""), ("casework-1", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED")],
+    ("user", "identity", "topic", "refused"),
+    [
+        pytest.param("worker.intake", "intake-1", "facts.work", "", id="a worker its own"),
+        pytest.param("worker.intake", "casework-1", "facts.work", NO_IDENTITY, id="a worker those of another stage"),
+        pytest.param("sink", "sink-facts.work-0", "quarantine", "", id="the sink sets aside what no table takes"),
+        pytest.param("sink", "casework-1", "quarantine", NO_IDENTITY, id="the sink those of a worker"),
+    ],
 )
-def test_a_worker_takes_over_no_transactions_of_another_stage(city: City, identity: str, refused: str) -> None:
-    config = {**for_librdkafka(city.of("worker.intake")), "transactional.id": city.prefix + identity, "log_level": 0}
+def test_who_takes_over_which_transactions(city: City, user: str, identity: str, topic: str, refused: str) -> None:
+    config = {**for_librdkafka(city.of(user)), "transactional.id": city.prefix + identity, "log_level": 0}
     producer = Producer(config)
     found = ""
     try:
         producer.init_transactions(20)
         producer.begin_transaction()
-        producer.produce(f"{city.prefix}facts.work", b"value", b"key")
+        producer.produce(f"{city.prefix}{topic}", b"value", b"key")
         producer.commit_transaction(20)
     except KafkaException as fault:
         found = fault.args[0].name()
