@@ -22,6 +22,8 @@ from tests.faults.sinking import SINKING
 
 ALL = {**WORKERS, **SINKING}
 OUT = Path("out/faults")
+LIGHT = {"file.delete.delay.ms": "1000", "num.recovery.threads.per.data.dir": "4"}
+"""Topics of scenarios that are over go at once, so that a broker that was killed has few logs to go through."""
 
 
 class OutOfTime(Exception):
@@ -67,7 +69,7 @@ def _run_all(
     wanted: Sequence[str], results: Results, out: Path, *, records: int, per_second: float, limit: int, within: int
 ) -> None:
     begun = time.monotonic()
-    with KafkaServer(_fresh(out / "kafka"), leash=os.getpid()) as kafka:
+    with KafkaServer(_fresh(out / "kafka"), quick=True, settings=LIGHT, leash=os.getpid()) as kafka:
         stage = Stage(kafka, make_city(_fresh(out / "city"), records), out.absolute() / "worlds", records, per_second)
         for number, name in enumerate(wanted):
             if within and time.monotonic() - begun > within:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from connectors.kafka.config import for_librdkafka
 from pipeline.settings import KafkaSettings
 
-EVERY_S = 0.25
+EVERY_S = 0.5
 """Recovery is exact to this."""
 ANSWER_S = 2.0
 
@@ -29,8 +28,10 @@ class Struck:
 class Progress:
     """Notes the committed offsets of groups, summed up over their partitions, as long as it runs."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, topics: Iterable[str], partitions: int) -> None:
         self._settings = settings
+        self._places = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
+        self._lookers: dict[str, Consumer] = {}
         self._seen: dict[str, list[tuple[float, int]]] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -59,17 +60,20 @@ class Progress:
         self._thread.join()
 
     def _look(self) -> None:
-        admin = AdminClient(for_librdkafka(self._settings) | {"log_level": 2})
         while not self._over.wait(EVERY_S):
             for group in list(self._seen):
                 try:
-                    total = self._total(admin, group)
+                    total = self._total(group)
                 except KafkaException:  # the broker is away
                     continue
                 self._seen[group].append((time.monotonic(), total))
+        for looker in self._lookers.values():
+            looker.close()
 
-    def _total(self, admin: AdminClient, group: str) -> int:
-        name = self._settings.prefix + group
-        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=ANSWER_S)
-        places = asked[name].result().topic_partitions or ()
+    def _total(self, group: str) -> int:
+        if group not in self._lookers:
+            name = self._settings.prefix + group
+            config = {"group.id": name, "enable.auto.commit": False, "log_level": 2}
+            self._lookers[group] = Consumer(for_librdkafka(self._settings) | config)
+        places = self._lookers[group].committed(self._places, ANSWER_S)
         return sum(place.offset for place in places if place.offset > 0)

@@ -41,6 +41,8 @@ PATIENCE_S = 10
 """Seconds that an insert may take here. The usual is 30 s."""
 HOLD_S = 60
 """The longest that the load is held back for a death that does not come."""
+OWN_OUTPUTS = ("changelog.", "assignments.", "status.", "retry.")
+"""Topics that no process here reads as a member of a group."""
 PULSE = 50
 """Records that are sent at once."""
 TIGHT_POLL = 100
@@ -86,7 +88,8 @@ class World:
         self._config = for_librdkafka(kafka) | {"log_level": 2}
         self._publishing: list[threading.Thread] = []
         self._make_topics()
-        self.ledger, self.progress = Ledger(kafka), Progress(kafka)
+        read = [name for name in self._topics if not name[len(kafka.prefix) :].startswith(OWN_OUTPUTS)]
+        self.ledger, self.progress = Ledger(kafka), Progress(kafka, read, PARTITIONS)
         self._looker = Consumer(self._config | {"group.id": kafka.prefix + GROUP, "enable.auto.commit": False})
 
     def _make_topics(self) -> None:

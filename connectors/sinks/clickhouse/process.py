@@ -128,10 +128,37 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
+class Seldom(logging.Filter):
+    """Lets the same line of a client (logger and wording) through once in ``seconds``, with how many were left out.
+
+    A client of Kafka says fifty times a second that its broker is away. Our own lines all pass.
+    """
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to let it through."""
+        if record.name.startswith("wangge"):
+            return True
+        kind = (record.name, str(record.msg))
+        told, left_out = self._told.get(kind, (record.created - self._seconds, 0))
+        if record.created - told < self._seconds:
+            self._told[kind] = (told, left_out + 1)
+            return False
+        if left_out:
+            record.left_out = left_out
+        self._told[kind] = (record.created, 0)
+        return True
+
+
 def log_as_json() -> None:
-    """Send all logging to standard error as JSON lines."""
+    """Send all logging to standard error as JSON lines, those of clients not more often than tells something."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(Seldom())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
