@@ -14,7 +14,7 @@ from pipeline.errors import InvalidRecord
 from pipeline.settings import KafkaSettings
 from pipeline.wire.serde import decode
 
-OUTPUTS = ("facts.", "quarantine", "assignments.")
+OUTPUTS = ("facts.", "quarantine", "assignments.", "status.")
 ASSIGNED = "assignments"
 """The kind under which the work lists of departments are counted."""
 
@@ -93,7 +93,8 @@ class Ledger:
 
     def in_tables(self) -> dict[str, int]:
         """How many different keys the tables should hold, by kind."""
-        found = {kind: len(ids) for kind, ids in self.effects.items() if kind not in (ASSIGNED, "Samples")}
+        elsewhere = (ASSIGNED, "Samples", "CaseStatus")
+        found = {kind: len(ids) for kind, ids in self.effects.items() if kind not in elsewhere}
         return found | {"readings": len(self.samples)}
 
     def close(self) -> None:
