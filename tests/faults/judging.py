@@ -24,7 +24,7 @@ from tests.faults.rows import Row
 from tests.faults.tables import compare
 from tests.faults.world import World
 
-PATIENCE_S = 240
+PATIENCE_S = 480
 """Seconds that the pipeline has to settle and write everything after the last fault."""
 
 
@@ -49,7 +49,7 @@ def judge(
 ) -> Row:  # fmt: skip
     """Wait until every record is settled and every fact written, then count. Raises ``TimeoutError``."""
     world.published()
-    world.ledger.wait(records, PATIENCE_S)
+    _wait_for_workers(world, records)
     world.ledger.rest()
     _wait_for_sinks(world)
     world.ledger.rest()  # what the sink set aside in the meantime
@@ -63,6 +63,14 @@ def judge(
         recovery_s=world.progress.longest(world.deaths() if struck is None else struck), verified=told["right"],
         seconds=time.monotonic() - world.begun, notes=[*world.notes, *(note for one in found for note in one.notes())],
     )  # fmt: skip
+
+
+def _wait_for_workers(world: World, records: int) -> None:
+    try:
+        world.ledger.wait(records, PATIENCE_S)
+    except TimeoutError as late:
+        message = f"{late}; {'; '.join(world.progress.behind())}"
+        raise TimeoutError(message) from late
 
 
 def _wait_for_sinks(world: World) -> None:

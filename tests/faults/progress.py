@@ -54,6 +54,17 @@ class Progress:
         before = max((total for when, total in seen if when <= at), default=0)
         return next((when - at for when, total in seen if when > at and total > before), 0.0)
 
+    def behind(self) -> list[str]:
+        """Where the groups stand behind the end of a partition by more than the mark of one transaction."""
+        found = []
+        for group, looker in self._lookers.items():
+            for place in looker.committed(self._places, ANSWER_S):
+                end = looker.get_watermark_offsets(place, ANSWER_S)[1]
+                if place.offset > 0 and end - place.offset > 1:
+                    topic = place.topic.removeprefix(self._settings.prefix)
+                    found.append(f"{group} at {place.offset} of {end} in {topic}/{place.partition}")
+        return found
+
     def stop(self) -> None:
         """Look no more."""
         self._over.set()
