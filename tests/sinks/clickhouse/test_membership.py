@@ -95,10 +95,13 @@ class SlowBroker:
 
     def __init__(self) -> None:
         self.batches: list[dict[Place, tuple[int, str]]] = []
+        self.answering = asyncio.Event()
+        self.answering.set()
 
     async def commit(self, offsets: Mapping[Place, tuple[int, str]], generation: int) -> None:
         self.batches.append(dict(offsets))
         await asyncio.sleep(0.01)
+        await self.answering.wait()
         if generation == 9:
             message = "fenced"
             raise Fenced(message)
@@ -127,11 +130,15 @@ def test_who_was_cancelled_before_its_request_was_sent_is_left_out() -> None:
     async def commit() -> SlowBroker:
         broker = SlowBroker()
         committer = Committer(broker)  # type: ignore[arg-type]
+        broker.answering.clear()
         first = asyncio.create_task(committer.commit(("t", 0), 0, "", 1))
-        await asyncio.sleep(0.001)
+        while not broker.batches:  # the first is on its way
+            await asyncio.sleep(0)
         second = asyncio.create_task(committer.commit(("t", 1), 1, "", 1))
         await asyncio.sleep(0)
         second.cancel()
+        await asyncio.wait([second])
+        broker.answering.set()
         await asyncio.wait([first, second])
         await committer.idle(1)
         return broker
