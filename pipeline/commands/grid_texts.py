@@ -63,7 +63,8 @@ def audit_text(audit: Audit) -> str:
     layers = [{**row, **{name: _area(row[name]) for name in shown if name.endswith("_m2")}} for row in audit.layers]
     parts = [f"Layers\n{table(layers, [*shown, *work, 'findings'])}"]
     if audit.cross_walk:
-        columns = ["a", "b", "disagree", "a_outside_main_b", "b_outside_main_a", "only_a", "only_b"]
+        cases = ["disagree_cases"] if "disagree_cases" in audit.cross_walk[0] else []
+        columns = ["a", "b", "disagree", *cases, "a_outside_main_b", "b_outside_main_a", "only_a", "only_b"]
         parts.append(f"Where grid systems disagree (shares of the area they have in common)\n"
                      f"{table(audit.cross_walk, columns)}")  # fmt: skip
     if audit.findings:

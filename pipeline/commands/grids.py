@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.commands.grid_borders import borders_command, practice_command
 from pipeline.commands.grid_texts import audit_text, comparison_text, tell
 from pipeline.commands.options import JSON, as_document
 from pipeline.domain.geo.cut import SIDE_M
@@ -34,7 +35,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group("grids")
 def grids_command() -> None:
-    """Grids of a city: import layers, cut unit grids, audit them, compare two divisions.
+    """Grids of a city: import layers, cut unit grids, audit and compare them; what happens along borders.
 
     \b
     Examples:
@@ -42,6 +43,7 @@ def grids_command() -> None:
       wangge grids cut --communities city/layers/community.geojson --out city
       wangge grids audit city --json
       wangge grids compare city/layers/unit.geojson city/layers/unit-2.geojson
+      wangge grids borders city --store S
     """
 
 
@@ -212,6 +214,10 @@ def compare_command(old: Path, new: Path, as_json: bool) -> None:
     """
     told = comparison(old, new)
     click.echo(as_document(told) if as_json else comparison_text(told))
+
+
+grids_command.add_command(borders_command)
+grids_command.add_command(practice_command)
 
 
 def _default_name(kind: str, version: str) -> str:

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.domain.geo.audit import Finding, FindingKind, SizeRule, audit_layer, workload_gini
+from pipeline.domain.geo.borders import layer_conflicts
 from pipeline.domain.geo.cut import MIN_FRACTION
 from pipeline.domain.geo.index import LayerIndex
 from pipeline.domain.geo.layers import Cell, Layer
-from pipeline.domain.geo.overlay import cross_walk
+from pipeline.domain.geo.overlay import CrossWalk, Shared, cross_walk, main_cells
 from pipeline.domain.reference.model import Reference
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.runtime.grid_files import files_of, read_own
@@ -64,7 +65,7 @@ def audit_city(reference: Reference, city: Path, store: Path | None = None, at: 
         own = [*_sizes(layer, reference), *_persons(layer, reference)]
         audit.findings += own
         audit.layers.append(_about(layer) | workload(layer, cases, known=store is not None))
-    audit.cross_walk = list(_walks(layers, reference))
+    audit.cross_walk = list(_walks(layers, reference, cases if store is not None else None))
     _count(audit)
     return audit
 
@@ -229,8 +230,13 @@ def _by_point(layer: Layer, cases: Sequence[dict[str, Any]]) -> Counter[str]:
     return Counter(layer.codes[cell] for cell in cells if cell >= 0)
 
 
-def _walks(layers: Sequence[Layer], reference: Reference) -> Iterable[dict[str, Any]]:
-    """Each pair of grid systems in force together; ``disagree`` is 0 where one lies wholly within the other's lines."""
+def _walks(
+    layers: Sequence[Layer], reference: Reference, cases: Sequence[dict[str, Any]] | None
+) -> Iterable[dict[str, Any]]:
+    """Each pair of grid systems in force together; ``disagree`` is 0 where one lies wholly within the other's lines.
+
+    ``disagree_cases`` is the same share of the cases that both systems hold: those that lie outside the main cell.
+    """
     kinds = {kind.id for kind in reference.tables.grid_kinds} | {"community"}
     for a, b in combinations([layer for layer in layers if layer.kind in kinds], 2):
         if a.system != b.system and _meet(a, b):
@@ -239,4 +245,20 @@ def _walks(layers: Sequence[Layer], reference: Reference) -> Iterable[dict[str, 
                 "a": a.name, "b": b.name, "disagree": round(min(walk.disagreement_a, walk.disagreement_b), 4),
                 "a_outside_main_b": round(walk.disagreement_a, 4), "b_outside_main_a": round(walk.disagreement_b, 4),
                 "only_a": round(walk.only_a, 4), "only_b": round(walk.only_b, 4), "pairs": len(walk.rows),
-            }  # fmt: skip
+            } | ({} if cases is None else {"disagree_cases": _disagreeing(a, b, walk, cases)})  # fmt: skip
+
+
+def _disagreeing(a: Layer, b: Layer, walk: CrossWalk, cases: Sequence[dict[str, Any]]) -> float | None:
+    """The share of cases outside the main cell of the other system, from the side where the area of that is smaller."""
+    placed = [case for case in cases if case["lon"] is not None and all(x.valid_at(int(case["at"])) for x in (a, b))]
+    if not placed:
+        return None
+    lons, lats = (np.array([case[name] for case in placed], np.float64) for name in ("lon", "lat"))
+    own_a, own_b = LayerIndex(a).find(lons, lats), LayerIndex(b).find(lons, lats)
+    both = int(((own_a >= 0) & (own_b >= 0)).sum())
+    if walk.disagreement_a <= walk.disagreement_b:
+        apart = layer_conflicts(a, b, own_a, own_b, main_cells(walk.rows))
+    else:
+        turned = tuple(Shared(row.code_b, row.code_a, row.area_m2, row.share_b, row.share_a) for row in walk.rows)
+        apart = layer_conflicts(b, a, own_b, own_a, main_cells(turned))
+    return round(float(apart.sum()) / both, 4) if both else None
