@@ -35,13 +35,14 @@ class Read(NamedTuple):
 class Follower:
     """Reads whole topics from their beginning, committed records only, as far as it is asked to."""
 
-    def __init__(self, config: Mapping[str, Any], topics: Collection[str]) -> None:
+    def __init__(self, config: Mapping[str, Any], topics: Collection[str], group: str = "followers") -> None:
+        """``group`` is never joined, but the broker asks whether the user may read it."""
         self._config = dict(config)
         self._admin = AdminClient({**config, "log_level": 3})
         self._consumer = Consumer(
             {
                 **config,
-                "group.id": "followers",
+                "group.id": group,
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,

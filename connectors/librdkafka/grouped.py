@@ -64,7 +64,7 @@ class GroupReader:
             place = message.topic() or "", message.partition() or 0
             offset = message.offset() or 0
             self._read[place] = offset + 1
-            headers = _headers(message) if self._headers else ()
+            headers = headers_of(message) if self._headers else ()
             found.append(Read(*place, offset, message.key(), message.value(), message.timestamp()[1], headers))
         return found
 
@@ -109,7 +109,8 @@ class GroupReader:
         self._taken([(one.topic, one.partition) for one in places])
 
 
-def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
+    """The headers of a record, those without a value with an empty one."""
     found = message.headers() or ()
     pairs = found.items() if isinstance(found, dict) else found
     return tuple((name, value if isinstance(value, bytes) else b"") for name, value in pairs)

@@ -42,6 +42,28 @@ def records_of(config: Mapping[str, Any], topic: str, partition: int) -> Iterato
         consumer.close()
 
 
+def record_at(config: Mapping[str, Any], group: str, topic: str, partition: int, offset: int) -> bytes | None:
+    """The value of one committed record; ``None`` when the topic no longer has it. Raises :class:`NeighbourAway`."""
+    settings = {**config, "group.id": group, "isolation.level": "read_committed", "enable.auto.commit": False}
+    consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "error", "log_level": 3})
+    try:
+        low, high = _watermarks(consumer, topic, partition)
+        if not low <= offset < high:
+            return None
+        consumer.assign([TopicPartition(topic, partition, offset)])
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            message = consumer.poll(1.0)
+            error = message.error() if message is not None else None
+            if message is None or (error is not None and error.retriable()):
+                continue
+            return message.value() if error is None and message.offset() == offset else None
+    finally:
+        consumer.close()
+    told = f"{topic} [{partition}]: offset {offset} could not be read"
+    raise NeighbourAway(told)
+
+
 def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[bytes, bytes | None]]]:
     reached, deadline = 0, time.monotonic() + PATIENCE_S
     while reached < end:

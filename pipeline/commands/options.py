@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import click
 import msgspec
 
 from pipeline.assessment.table import text_width
+from pipeline.errors import ConfigFaults, Fault
+from pipeline.events.base import Millis
 from pipeline.settings import Settings
 
 STORE = click.option(
@@ -20,6 +24,34 @@ QUIET = click.option("--quiet", is_flag=True, help="No progress on standard erro
 NEW_FOLDER = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to."
 )
+
+
+def moment(option: str, text: str | None, now: Millis) -> Millis | None:
+    """A point in time of an option: ISO 8601 with a zone, or how long ago (``90m``, ``36h``, ``14d``).
+
+    Raises :class:`ConfigFaults`.
+    """
+    if not text:
+        return None
+    if (ago := _AGO.fullmatch(text)) is not None:
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        remedy = "write 2026-03-16T08:00:00+08:00 (with its zone), or how long ago: 90m, 36h, 14d"
+        raise ConfigFaults([Fault("arguments", option, text, remedy)])
+    return round(at.timestamp() * 1000)
+
+
+_AGO = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def at_text(at: Millis | None) -> str:
+    """A point in time for people, in UTC."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds") if at is not None else "-"
 
 
 def as_document(value: Any) -> str:

@@ -71,11 +71,11 @@ def _waiting(kafka: KafkaSettings) -> list[dict[str, Any]]:
     from connectors.kafka.config import for_librdkafka
     from connectors.librdkafka.following import Follower
     from pipeline.runtime.kafka.resending import GROUP
-    from pipeline.runtime.kafka.retries import DELAYS, due_at
+    from pipeline.runtime.kafka.retries import DELAYS, DESK, due_at
 
     now = int(time.time() * 1000)
     names = [kafka.prefix + topic for topic in DELAYS]
-    follower = Follower(for_librdkafka(kafka), names)
+    follower = Follower(for_librdkafka(kafka), names, kafka.prefix + DESK)
     found: dict[str, list[int]] = {topic: [] for topic in DELAYS}
     try:
         done = follower.committed(kafka.prefix + GROUP, follower.places)

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from connectors.librdkafka.transactions import Written
 from pipeline.domain.ids import DAY_MS
-from pipeline.errors import InvalidRecord, Reason
+from pipeline.errors import InvalidRecord
 from pipeline.events.base import Fate
 from pipeline.events.casework import CaseworkInput
 from pipeline.events.facts import Fact, RecordQuarantined, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.readings import Readings
-from pipeline.events.records import Arrival, Origin
+from pipeline.events.records import Arrival
 from pipeline.events.status import CaseStatus
 from pipeline.runtime.counts import Counts
+from pipeline.runtime.kafka.arriving import Incoming, Poll, arrival_of, belongs
 from pipeline.runtime.kafka.lanes import ACTIONS, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.outbox import casework_records, fact_records, status_records
@@ -33,25 +34,10 @@ from pipeline.stages.intake import IntakeBook, quarantined
 from pipeline.stages.status import statuses
 from pipeline.stages.work import tick_time
 from pipeline.topology import Topology
-from pipeline.wire.serde import HEAD, MARKER, NAMES, decode, decode_struct, name_of
-from schemas.topics import topics
+from pipeline.wire.serde import HEAD, MARKER, NAMES, decode_struct, name_of
 
 TOLERANCE_MS = 300_000
 """A record's own time moves stream time only up to this much beyond the time its log took it."""
-
-
-class Incoming(Protocol):
-    """One polled record, as aiokafka gives it."""
-
-    offset: int
-    timestamp: int
-    key: Any
-    value: Any
-    headers: Any
-
-
-Poll = Mapping[tuple[str, int], Sequence[Incoming]]
-"""Records by (topic without prefix, partition), in order of their offsets."""
 
 
 class Batch(NamedTuple):
@@ -160,7 +146,7 @@ class Engine:
     # --- lanes ----------------------------------------------------------------------------------------------------
 
     def _intake(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
-        arrivals = [_arrival(topic, partition, one) for one in records]
+        arrivals = [arrival_of(topic, partition, one) for one in records]
         taken = self._screened(work, state, "intake", arrivals)
         work.screened += [message for message in taken if message.__class__ is ScreenedReport]
         work.messages += [message for message in taken if message.__class__ is not ScreenedReport]
@@ -171,7 +157,7 @@ class Engine:
         waiting: list[Arrival] = []
         latest = 0
         for one in records:
-            arrival = _arrival(topic, partition, one)
+            arrival = arrival_of(topic, partition, one)
             if arrival.schema != "Tick" or arrival.body is None:
                 waiting.append(arrival)
                 continue
@@ -205,9 +191,9 @@ class Engine:
         for one in records:
             try:
                 message: Any = decode_struct(one.value)
-                _belongs(NAMES[message.__class__], topic)
+                belongs(NAMES[message.__class__], topic)
             except InvalidRecord as fault:
-                self._took(work, state, "", quarantined(_arrival(topic, partition, one), fault))
+                self._took(work, state, "", quarantined(arrival_of(topic, partition, one), fault))
                 continue
             self._step(work, state, message)
             if message.__class__ is LocatedReport:
@@ -216,7 +202,7 @@ class Engine:
 
     def _actions(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         """Actions as departments sent them are screened here: their key is their tile, so all of one id meet here."""
-        arrivals = [_arrival(topic, partition, one) for one in records]
+        arrivals = [arrival_of(topic, partition, one) for one in records]
         work.acted += [one.timestamp for one in records]
         for message in self._screened(work, state, "actions", arrivals):
             self._step(work, state, message)
@@ -280,37 +266,6 @@ def _note_attempts(facts: list[Fact | Samples], start: int, records: Sequence[In
             fact = facts[number]
             if isinstance(fact, RecordQuarantined):
                 facts[number] = replace(fact, attempts=tried.get(fact.offset, 1))
-
-
-def _arrival(topic: str, partition: int, one: Incoming) -> Arrival:
-    """The record as the stages know it; what cannot be read, or does not belong on its topic, carries its fault."""
-    origin, offset, value = Origin(topic, partition, one.offset), one.offset, one.value or b""
-    try:
-        name, body = decode(value)
-    except InvalidRecord as fault:
-        return Arrival(name_of(value) or "", origin, one.timestamp, None, offset, value, fault)
-    try:
-        _belongs(name, topic)
-    except InvalidRecord as wrong:
-        return Arrival(name, origin, one.timestamp, body, offset, value, wrong)
-    return Arrival(name, origin, one.timestamp, body, offset, value)
-
-
-def _belongs(name: str, topic: str) -> None:
-    """Raises :class:`InvalidRecord` for a schema that the topic does not carry."""
-    if name not in _allowed(topic):
-        raise InvalidRecord(Reason.UNKNOWN_SCHEMA, "schema", name, f"{topic} carries {', '.join(_allowed(topic))}")
-
-
-def _allowed(topic: str) -> tuple[str, ...]:
-    found = _ALLOWED.get(topic)
-    if found is None:
-        name = "actions.<department>" if topic.startswith(ACTIONS) else topic
-        found = _ALLOWED[topic] = topics()[name].schemas
-    return found
-
-
-_ALLOWED: dict[str, tuple[str, ...]] = {}
 
 
 def _latest(arrivals: Sequence[Arrival]) -> int:

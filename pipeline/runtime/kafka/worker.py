@@ -21,8 +21,9 @@ from connectors.kafka.config import for_librdkafka
 from connectors.librdkafka.reading import records_of
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
 from pipeline.errors import NeighbourAway
+from pipeline.runtime.kafka.arriving import Poll
 from pipeline.runtime.kafka.brought import Brought, Worker
-from pipeline.runtime.kafka.engine import Batch, Engine, Poll
+from pipeline.runtime.kafka.engine import Batch, Engine
 from pipeline.runtime.kafka.lanes import URGENT, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point, nothing
