@@ -50,6 +50,7 @@ MODULES = (
     "pipeline.runtime.counts",
     "pipeline.runtime.local",
     "pipeline.runtime.merge",
+    "pipeline.runtime.polling",
     "pipeline.stages.alarms",
     "pipeline.stages.casebook",
     "pipeline.stages.casework",

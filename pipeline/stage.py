@@ -25,6 +25,17 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     value: Value | None
 
 
+Written = tuple[str, str, Value | bytes | None]
+"""Space and key of an entry that was written, and what it is now: encoded, still to be encoded, or gone (``None``)."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def packed(value: Value | bytes | None) -> bytes | None:
+    """An entry as a changelog keeps it."""
+    return _encode(value) if isinstance(value, Value) else value
+
+
 class Settlement(msgspec.Struct, frozen=True, gc=False):
     """How one record ended, for the counts that reconcile: every record that came in is settled exactly once."""
 
@@ -47,8 +58,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 class State(Protocol):
     """Keyed entries of one partition with whatever indexes its stage needs; rebuilt from its entries after a crash."""
 
-    def apply(self, changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
-        """Write the changes of one step and give them back as the changelog keeps them: how a state changes."""
+    def apply(self, changes: Iterable[Change]) -> Iterable[Written]:
+        """Write the changes of one step and give them back for the changelog, which packs them (:func:`packed`)."""
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry as a changelog keeps it."""

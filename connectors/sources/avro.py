@@ -9,18 +9,18 @@ from typing import BinaryIO, cast
 from connectors.sources.lines import BrokenStream
 from pipeline.errors import InvalidRecord
 from pipeline.events.records import Body
-from pipeline.wire.serde import read_container
+from pipeline.wire.serde import read_blocks
 
 
-def container(stream: BinaryIO) -> Iterator[tuple[str, Body | InvalidRecord]]:
-    """Schema name and body of each record, or the fault of one that cannot be read.
+def container(stream: BinaryIO) -> Iterator[list[tuple[str, Body | InvalidRecord]]]:
+    """Schema name and body of each record, or the fault of one that cannot be read, block by block.
 
     A file whose head cannot be read is one fault. Raises ``BrokenStream`` when packed bytes are damaged.
     """
     try:
-        yield from read_container(cast("BinaryIO", _Rewindable(stream)))
+        yield from read_blocks(cast("BinaryIO", _Rewindable(stream)))
     except InvalidRecord as fault:
-        yield "", fault
+        yield [("", fault)]
 
 
 class _Rewindable:

@@ -99,24 +99,34 @@ class FileSource:
     def _arrivals(self, stream: BinaryIO) -> Iterator[Arrival]:
         number = -1
         avro = format_of((self.name, self.path.name), stream) is Format.AVRO
-        found = self._of_container(stream) if avro else self._of_text(self._records(stream))
         try:
-            for number, arrived in enumerate(found):
-                if number >= self._skip and arrived is not None:
-                    yield arrived
+            if avro:
+                for block in self._of_container(stream):
+                    first, number = number + 1, number + len(block)
+                    if number >= self._skip:
+                        yield from block[max(0, self._skip - first) :]
+            else:
+                for number, arrived in enumerate(self._of_text(self._records(stream))):
+                    if number >= self._skip and arrived is not None:
+                        yield arrived
         except BrokenStream as error:
             if number + 1 < self._skip:
                 return  # a run that goes on has this fault already
             fault = undecodable(self.name, f"send the file again, its packed bytes are damaged here ({error})")
             yield Arrival(self._schema, Origin(self.topic, 0, number + 1), self._appended_at, fault=fault)
 
-    def _of_container(self, stream: BinaryIO) -> Iterator[Arrival]:
-        topic, appended_at = self.topic, self._appended_at
-        for number, (schema, body) in enumerate(container(stream)):
-            if isinstance(body, InvalidRecord):
-                yield Arrival(schema, Origin(topic, 0, number), appended_at, fault=body)
-            else:
-                yield Arrival(schema, Origin(topic, 0, number), appended_at, body)
+    def _of_container(self, stream: BinaryIO) -> Iterator[list[Arrival]]:
+        topic, appended_at, number = self.topic, self._appended_at, 0
+        for block in container(stream):
+            arrivals = []
+            for schema, body in block:
+                if isinstance(body, InvalidRecord):
+                    arrived = Arrival(schema, Origin(topic, 0, number), appended_at, fault=body)
+                else:
+                    arrived = Arrival(schema, Origin(topic, 0, number), appended_at, body)
+                arrivals.append(arrived)
+                number += 1
+            yield arrivals
 
     def _of_text(self, records: Iterator[Read | None]) -> Iterator[Arrival | None]:
         topic, appended_at, shape, schema = self.topic, self._appended_at, self._shape, self._schema

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.ids import DAY_MS
 from pipeline.errors import StopRun
-from pipeline.events.base import Fate, Millis
+from pipeline.events.base import Fate, Millis, Value
 from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
@@ -34,7 +34,7 @@ from pipeline.runtime.counts import Counts
 from pipeline.runtime.merge import Merged
 from pipeline.runtime.partitioning import partition_of
 from pipeline.runtime.polling import horizon_of, latest_received, next_poll, ticks
-from pipeline.stage import Change, Outcome, State
+from pipeline.stage import Change, Outcome, State, packed
 from pipeline.topology import Topology
 
 
@@ -72,7 +72,7 @@ class LocalRun:
         self._committer = Committer(store, changelog)
         self._facts: dict[type[Fact], list[Fact]] = {}
         self._samples: list[Samples] = []
-        self._changed: dict[tuple[str, str, str], bytes | None] = {}
+        self._changed: dict[tuple[str, str, str], Value | bytes | None] = {}
         self._refused = 0
         self._recover()
         self.counts = Counts(self.commit.counts)
@@ -220,7 +220,7 @@ class LocalRun:
         commit.read_to = log.reached
         commit.done = [*commit.done, *done]
         commit.counts = dict(self.counts.totals)
-        entries = [(*place, data) for place, data in self._changed.items()]
+        entries = [(*place, packed(data)) for place, data in self._changed.items()]
         self._committer.hand_over(self._facts, self._samples, _copied(commit), entries)
         self._facts, self._samples, self._changed, self._refused = {}, [], {}, 0
         if self._changelog.wants_compaction():

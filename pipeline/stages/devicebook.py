@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pipeline.events.base import Value
-from pipeline.stage import Change
+from pipeline.stage import Change, Written
 from pipeline.stages.device_entries import Alarm, Series, Stranger
 
 SERIES, ALARM, STRANGER = "series", "alarm", "stranger"
@@ -33,8 +33,10 @@ class DeviceBook:
         """Index: the metrics of each device that has series, in order of first writing."""
         self._spaces: dict[str, dict[str, Any]] = {SERIES: self.series, ALARM: self.alarms, STRANGER: self.strangers}
 
-    def apply(self, changes: Iterable[Change]) -> list[tuple[str, str, bytes | None]]:
-        """Write the changes of one step and give them back as a changelog keeps them."""
+    def apply(self, changes: Iterable[Change]) -> Iterable[Written]:
+        """Write the changes of one step and give them back; the entries themselves, for most are changed again before
+        a changelog hears of them.
+        """
         changes = tuple(changes)
         series = self.series
         for change in changes:
@@ -45,7 +47,7 @@ class DeviceBook:
                 series[key] = value  # type: ignore[assignment]
             else:
                 self._write(space, key, value)
-        return [(one.space, one.key, None if one.value is None else _encode(one.value)) for one in changes]
+        return [(one.space, one.key, one.value) for one in changes]
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry as a changelog keeps it."""

@@ -113,7 +113,10 @@ def _parse_longs(data: bytes, at: int, count: int) -> tuple[list[int], int]:
 
 def _read_ints(data: bytes, at: int, count: int) -> tuple[list[int], int]:
     items, at = _read_longs(data, at, count)
-    if items and not (min(items) >= -0x80000000 and max(items) <= 0x7FFFFFFF):
+    if count == 1:
+        if not -0x80000000 <= items[0] <= 0x7FFFFFFF:
+            refuse("int of more than 32 bits")
+    elif items and not (min(items) >= -0x80000000 and max(items) <= 0x7FFFFFFF):
         refuse("int of more than 32 bits")
     return items, at
 
@@ -122,6 +125,8 @@ def _read_doubles(data: bytes, at: int, count: int) -> tuple[list[float], int]:
     end = at + 8 * count
     if end > len(data):
         refuse("an item reaches past the end")
+    if count == 1:
+        return [_DOUBLE.unpack_from(data, at)[0]], end
     return list(struct.unpack_from(f"<{count}d", data, at)), end
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline.domain.ids import DAY_MS
+from pipeline.events.base import Value
 from pipeline.runtime.kafka.lanes import Lane
-from pipeline.stage import Change, State
+from pipeline.stage import Change, State, packed
 
 OWN = "@"
 """Book name of the entries about the state itself."""
@@ -26,7 +27,7 @@ class LaneState:
         self.positions: dict[str, int] = {}
         self.time = 0
         """Stream time: the latest time received so far, in milliseconds."""
-        self._changed: dict[str, bytes | None] = {}
+        self._changed: dict[str, Value | bytes | None] = {}
 
     # --- what a step changes --------------------------------------------------------------------------------------
 
@@ -53,7 +54,7 @@ class LaneState:
     def taken(self) -> dict[str, bytes | None]:
         """What changed since the last call, by key of the changelog."""
         changed, self._changed = self._changed, {}
-        return changed
+        return {key: packed(data) for key, data in changed.items()}
 
     # --- coming back ----------------------------------------------------------------------------------------------
 
