@@ -43,6 +43,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "models": "models",
+    "hot-issues": "hot_issues",
 }
 """Each command with its module here, which has ``<command>_command``; a module is loaded when its command is asked for,
 so that one process never loads what another one needs."""
@@ -60,7 +61,8 @@ class _Commands(click.Group):
 
 def command_named(name: str) -> click.Command:
     """The command of this name. Raises ``KeyError``."""
-    found: click.Command = getattr(import_module(f"pipeline.commands.{COMMANDS[name]}"), f"{name}_command")
+    module = import_module(f"pipeline.commands.{COMMANDS[name]}")
+    found: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
     return found
 
 
