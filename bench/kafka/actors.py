@@ -12,13 +12,14 @@ from confluent_kafka import Producer
 from connectors.kafka.contract import key_of, topic_of
 from pipeline.wire.serde import encode
 
-CHECK_AFTER_S = 2.0
-"""The check follows when the handling has surely arrived; only the check is timed."""
 INSPECTORS = "grid-centre"
 
 
 class Actors(threading.Thread):
-    """Cases given to :meth:`handle` are handled now and checked two seconds later."""
+    """Cases given to :meth:`handle` are handled now, and checked as soon as a status tells that they are.
+
+    Only the check is timed. It goes to the topic of the inspectors: sent blindly it could overtake the handling.
+    """
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
         super().__init__(daemon=True)
@@ -26,27 +27,38 @@ class Actors(threading.Thread):
             {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0, "log_level": 3}
         )
         self._prefix, self._ended = prefix, threading.Event()
-        self._due: deque[tuple[float, str]] = deque()
+        self._due: deque[str] = deque()
+        self._in_hand: set[str] = set()
         self.answered: dict[str, float] = {}
         """Case to the time at which its check was sent."""
 
     def handle(self, case: str, department: str) -> None:
         """The department has done its work."""
+        self._in_hand.add(case)
         self._act(case, "handle", "handler", department)
-        self._due.append((time.time() + CHECK_AFTER_S, case))
+
+    def handled(self, case: str) -> None:
+        """A status told it: time to check, if it is a case of ours."""
+        if case in self._in_hand:
+            self._in_hand.discard(case)
+            self._due.append(case)
 
     def run(self) -> None:
         """Check what is due, until it is ended."""
         while not self._ended.wait(0.01):
             self._producer.poll(0)
-            while self._due and self._due[0][0] <= time.time():
-                _, case = self._due.popleft()
+            while self._due:
+                case = self._due.popleft()
                 self.answered[case] = time.time()
                 self._act(case, "check_pass", "inspector", INSPECTORS)
 
     def idle(self) -> bool:
-        """Whether no check is waiting."""
-        return not self._due
+        """Whether no check is to come."""
+        return not self._due and not self._in_hand
+
+    def waiting(self) -> int:
+        """Cases of which no status tells that they are handled: the action was refused, or is still on its way."""
+        return len(self._in_hand)
 
     def end(self) -> None:
         """Stop."""

@@ -167,7 +167,8 @@ class Steady:
         return {
             "published_to_department": spread(self._dispatched.values()),
             "published_to_row": spread(self._rows.seen.values()) | {"missing": self._rows.missing()},
-            "action_to_status": spread(actions) | {"missing": len(answered) - len(actions)},
+            "action_to_status": spread(actions)
+            | {"missing": len(answered) - len(actions), "never_handled": self._actors.waiting()},
         }
 
     def _warm_up(self) -> None:
@@ -203,7 +204,9 @@ class Steady:
 
     def _status(self, message: Any, now: float) -> None:
         _, body = decode(message.value())
-        if body["action"] in TOLD_OF and body["case_id"] in self._actors.answered:
+        if body["action"] == "handle":
+            self._actors.handled(body["case_id"])
+        elif body["action"] in TOLD_OF and body["case_id"] in self._actors.answered:
             self._told.setdefault(body["case_id"], now)
 
 

@@ -24,6 +24,7 @@ from pipeline.settings import KafkaSettings
 from pipeline.wire.serde import decode
 from tests.integration.test_clients import ROOT, environment
 from tests.integration.test_statuses import order, read
+from tests.support.servers import Servers, kafka_settings_of
 
 PATIENCE_S = 240
 """How long a slow machine may take."""
@@ -156,3 +157,21 @@ def test_a_worker_with_a_name_comes_back_without_a_rebalance(topics: KafkaSettin
     assert sorted(settled(topics)) == sorted(f"RX-{number}" for number in range(40))
     for one in (back, stays):
         assert one.stop() == 0
+
+
+def test_a_worker_that_starts_before_kafka_waits_for_it(servers: Servers, tmp_path: Path) -> None:
+    """Alive meanwhile, so that nobody starts it again and again, and ready as soon as Kafka is there."""
+    kafka = servers.kafka()
+    settings = kafka_settings_of(kafka)
+    with Crew(tmp_path / "logs", {"WANGGE_KAFKA": settings.bootstrap}) as crew:
+        crew.once("topics", "topics", "apply", "--partitions", 1, "--replication", 1)
+    kafka.kill9()
+    early = Member(settings, tmp_path, "early")
+    until(lambda: early.asked("/live") == (200, "yes\n"), "it does not live")
+    assert early.asked("/ready") == (503, "kafka is away\ntables is away\n")
+    log = tmp_path / "early.log"
+    until(lambda: "waiting for Kafka" in log.read_text(errors="replace"), "it does not say that it waits")
+    kafka.restart()
+    early.ready()
+    assert early.asked("/live") == (200, "yes\n")
+    assert early.stop() == 0

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.kafka.admin import Cluster
+from connectors.kafka.faults import quiet
 from connectors.kafka.plan import enforce_partitions, missing_outputs
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 from pipeline.runtime.kafka.outbox import STATUS
@@ -37,6 +38,7 @@ def counted(settings: KafkaSettings, waits: Callable[[], None]) -> dict[str, int
 
     Raises :class:`ConfigFaults` when the broker does not let this user in.
     """
+    quiet()
     while True:
         try:
             with Cluster(settings) as cluster:
