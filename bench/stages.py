@@ -65,7 +65,7 @@ def text_stages(folder: Path, stages: Topology) -> dict[str, float]:
     costs["locate"], _ = best(lambda: stages.locator.locate_many(reports, about), count)
     located = stages.place(reports)
     costs["casework"], facts = best(lambda: casework(stages, CaseBook(), located), count)
-    costs["columns"], _ = best(lambda: [_packed(kind, values) for kind, values in facts.items()], count)
+    costs["columns"], _ = best(lambda: [list(_packed(kind, values)) for kind, values in facts.items()], count)
     return costs
 
 

@@ -35,6 +35,7 @@ _ARROW = {
 
 
 _COLUMNS = {table: columns_of(kind) for kind, table in TABLES.items()} | {READINGS: READING_COLUMNS}
+_ROWS_AT_ONCE = 500
 _pack = msgspec.msgpack.Encoder().encode
 _CELL = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
 
@@ -108,7 +109,8 @@ class ChdbStore:
         table = TABLES[kind]
         columns, types = _listed(_COLUMNS[table]), _typed(_COLUMNS[table])
         try:
-            self._rows.write_bytes(_packed(kind, values))
+            with self._rows.open("wb") as file:
+                file.writelines(_packed(kind, values))
             self._session.query(
                 f"INSERT INTO wangge.{table} ({columns}) SELECT * FROM file({_text(str(self._rows))}, MsgPack, {types})"
             )
@@ -136,13 +138,19 @@ def _text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _packed(kind: type[Fact], values: Sequence[Fact]) -> bytes:
-    """The cells of all rows one after the other, as the format wants them: each row without the head of its array."""
+def _packed(kind: type[Fact], values: Sequence[Fact]) -> Iterator[memoryview]:
+    """The cells of all rows one after the other, as the format wants them: many rows as one array without its head."""
     columns = [column.name for column in columns_of(kind)]
     whole = len(columns) == len(kind.__struct_fields__)
-    cells: Any = msgspec.structs.astuple if whole else attrgetter(*columns)
-    head = 1 if len(columns) < 16 else 3
-    return b"".join([_pack(cells(value))[head:] for value in values])
+    cells_of: Any = msgspec.structs.astuple if whole else attrgetter(*columns)
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        cells = list(chain.from_iterable(map(cells_of, values[start : start + _ROWS_AT_ONCE])))
+        yield memoryview(_pack(cells))[_head_size(len(cells)) :]
+
+
+def _head_size(count: int) -> int:
+    """Bytes that MessagePack spends on the length of an array."""
+    return 1 if count < 16 else 3 if count < 65_536 else 5
 
 
 def _escaped(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,11 @@ class LocalRun:
         self._committer = Committer(store, changelog)
         self._facts: dict[type[Fact], list[Fact]] = {}
         self._samples: list[Samples] = []
-        self._changed: dict[tuple[str, str, str], Value | bytes | None] = {}
+        self._changed: dict[tuple[str, str], dict[str, Value | bytes | None]] = {}
+        """What changed since the last commit, by book and space."""
+        self._partitions: dict[str, int] = {}
+        """The partition of each tile met so far."""
+        self._names = [f"casework-{number}" for number in range(policy.partitions)]
         self._refused = 0
         self._recover()
         self.counts = Counts(self.commit.counts)
@@ -143,19 +147,23 @@ class LocalRun:
         out does not hang on how the log is cut into polls.
         """
         for message in messages:
-            waiting = [message]
+            waiting: Sequence[Any] = self._work(message)
             while waiting:
                 waiting = [notice for one in waiting for notice in self._work(one)]
 
     def _work(self, message: CaseworkInput) -> tuple[Any, ...]:
         """Casework of one message in its partition."""
         number = self._partition(tile_of_input(message))
-        outcome = self.topology.casework.step(self.books.casework[number], message)
-        self._note(f"casework-{number}", self.books.casework[number], outcome)
+        book = self.books.casework[number]
+        outcome = self.topology.casework.step(book, message)
+        self._note(self._names[number], book, outcome)
         return outcome.messages
 
     def _partition(self, tile: str) -> int:
-        return zlib.crc32(tile.encode()) % self.policy.partitions
+        number = self._partitions.get(tile)
+        if number is None:
+            number = self._partitions[tile] = zlib.crc32(tile.encode()) % self.policy.partitions
+        return number
 
     def _place(self, device: str) -> int:
         """The partition of a device, by the partitioner of Kafka."""
@@ -166,19 +174,29 @@ class LocalRun:
         if outcome.changes:
             self._apply(name, book, outcome.changes)
         for fact in outcome.facts:
-            if isinstance(fact, Samples):
-                self._samples.append(fact)
-            else:
-                self._facts.setdefault(fact.__class__, []).append(fact)
-        self.counts.add(outcome.settled)
+            self._keep(fact)
+        if outcome.settled:
+            self.counts.add(outcome.settled)
         if self.responder is not None and outcome.facts:
             said = (fact for fact in outcome.facts if not isinstance(fact, Samples))
             self._apply("answers", self.books.answers, tuple(expected(self.responder, said)))
 
+    def _keep(self, fact: Fact | Samples) -> None:
+        kind = fact.__class__
+        if kind is Samples:
+            self._samples.append(fact)  # type: ignore[arg-type]  # as its class says
+            return
+        kept = self._facts.get(kind)  # type: ignore[arg-type]  # any other is a fact
+        if kept is None:
+            kept = self._facts[kind] = []  # type: ignore[index]
+        kept.append(fact)  # type: ignore[arg-type]
+
     def _apply(self, name: str, book: State, changes: tuple[Change, ...]) -> None:
-        changed = self._changed
         for space, key, data in book.apply(changes):
-            changed[name, space, key] = data
+            changed = self._changed.get((name, space))
+            if changed is None:
+                changed = self._changed[name, space] = {}
+            changed[key] = data
 
     # --- time -----------------------------------------------------------------------------------------------------
 
@@ -215,12 +233,16 @@ class LocalRun:
         commit = self.commit
         commit.number += 1
         for fact in self.counts.commit(commit.number, commit.stream_time, commit.order):
-            self._facts.setdefault(fact.__class__, []).append(fact)
+            self._keep(fact)
         commit.position = {**commit.position, **log.position}
         commit.read_to = log.reached
         commit.done = [*commit.done, *done]
         commit.counts = dict(self.counts.totals)
-        entries = [(*place, packed(data)) for place, data in self._changed.items()]
+        entries = [
+            (name, space, key, packed(data))
+            for (name, space), held in self._changed.items()
+            for key, data in held.items()
+        ]
         self._committer.hand_over(self._facts, self._samples, _copied(commit), entries)
         self._facts, self._samples, self._changed, self._refused = {}, [], {}, 0
         if self._changelog.wants_compaction():
