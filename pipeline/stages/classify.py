@@ -31,6 +31,7 @@ BY_MODEL = "model "
 """How the method of a category that a model gave begins; the version of the model follows."""
 CITIZENS = frozenset({"hotline", "citizen-app", "chat-group", "open311", "web"})
 """Channels on which citizens speak themselves: what they ask for may belong elsewhere."""
+_CALM: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,16 @@ class Classifier:
         """The same for many; equal to one by one."""
         texts = [fold(f"{report.title} {report.text}") for report in reports]
         if self.model is None:
-            return [
-                self._one(report, text, self._named(report, text)) for report, text in zip(reports, texts, strict=True)
-            ]
-        return [self._one(*row) for row in zip(reports, texts, self._named_by_model(reports, texts), strict=True)]
+            named = [self._named(report, text) for report, text in zip(reports, texts, strict=True)]
+        else:
+            named = self._named_by_model(reports, texts)
+        urgent, referred = self._urgent.found_many(texts), self._referrals_of(reports, texts)
+        return [self._one(*row) for row in zip(reports, named, urgent, referred, strict=True)]
 
-    def _one(self, report: ScreenedReport, text: str, named: Named) -> Classification:
-        sighted = self._urgent.found(text) if text else ()
+    def _one(
+        self, report: ScreenedReport, named: Named, sighted: tuple[Sighting, ...], referral: ReferralRule | None
+    ) -> Classification:
         rule = self._class_rule(report, named.category, sighted)
-        referral = self._referral(report, text)
         category = named.category
         return Classification(
             standard=category.standard if category else "",
@@ -213,13 +215,12 @@ class Classifier:
 
     # --- scope ----------------------------------------------------------------------------------------------------
 
-    def _referral(self, report: ScreenedReport, text: str) -> ReferralRule | None:
+    def _referrals_of(self, reports: Sequence[ScreenedReport], texts: Sequence[str]) -> list[ReferralRule | None]:
         """What the hotline may not take. Only citizens' words are judged: the police, say, speak of calls to 110."""
-        if not text or report.channel not in CITIZENS:
-            return None
-        sighted = self._referral_words.found(text)
-        if not sighted:
-            return None
+        said = [text if report.channel in CITIZENS else "" for report, text in zip(reports, texts, strict=True)]
+        return [self._referral(sighted) if sighted else None for sighted in self._referral_words.found_many(said)]
+
+    def _referral(self, sighted: tuple[Sighting, ...]) -> ReferralRule | None:
         named = {sighting.rule_id for sighting in sighted}
         return next((rule for rule in self._referrals if rule.id in named), None)
 
@@ -228,7 +229,9 @@ class Classifier:
     def _class_rule(
         self, report: ScreenedReport, category: Category | None, sighted: tuple[Sighting, ...]
     ) -> ClassRule | None:
-        words = frozenset(self._word_class.get(fold(sighting.word), "") for sighting in sighted)
+        words = _CALM
+        if sighted:
+            words = frozenset([self._word_class.get(fold(sighting.word), "") for sighting in sighted])
         key = category.key if category is not None else None
         return self._first_rule(key, words, _severity(report), report.channel)
 

@@ -23,13 +23,16 @@ class DutyDoubt:
 
     def __init__(self, reference: Reference) -> None:
         self.reference = reference
+        self._named = reference.areas_of_duties()
         self._asked = lru_cache(maxsize=100_000)(self._flags)
 
     def flags(self, about: Classification, areas: tuple[str, ...], at: Millis) -> tuple[str, ...]:
         """What is open about a category at a place (its area codes); nothing for a matter without a category."""
         if not about.code:
             return ()
-        return self._asked((about.standard, about.kind, about.code), areas[:4], at // DAY_MS)
+        named = self._named
+        telling = tuple([area for area in areas[:4] if area in named]) if named else ()
+        return self._asked((about.standard, about.kind, about.code), telling, at // DAY_MS)
 
     def _flags(self, key: CategoryKey, areas: tuple[str, ...], day: int) -> tuple[str, ...]:
         category = self.reference.category(*key)

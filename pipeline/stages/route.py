@@ -75,7 +75,7 @@ class Router:
         self.reference = reference
         self.fallback = reference.city.fallback_department
         self._streets = {row.area: row.id for row in reference.tables.departments if row.kind == "street" and row.area}
-        self._named = _areas_that_matter(reference)
+        self._named = reference.areas_of_duties()
         self._choose = lru_cache(maxsize=200_000)(self._chosen)
 
     def route(self, located: LocatedReport, limit_value: int, clock: str, at: Millis, *, urgent: bool) -> Route:
@@ -182,11 +182,3 @@ class Router:
             if team.roster == "7x24" and fits:
                 return team.id
         return ""
-
-
-def _areas_that_matter(reference: Reference) -> frozenset[str]:
-    """The areas that a duty line names, by code or by their type."""
-    duties = reference.tables.duties
-    codes = {duty.area for duty in duties if duty.area}
-    types = {duty.area_type for duty in duties if duty.area_type}
-    return frozenset(codes | {area.code for area in reference.tables.areas if area.area_type in types})

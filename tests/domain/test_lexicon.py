@@ -185,6 +185,6 @@ def test_a_faulty_scan_names_every_fault() -> None:
         WordScan.compile([(" ", "a"), ("漏气", "b"), ("漏气", "c")])
 
 
-@given(st.lists(st.text("没有漏气着火，fire é", max_size=20), max_size=6))
+@given(st.lists(st.text("没有漏气着火，fire é\n", max_size=20), max_size=6))
 def test_many_texts_are_scanned_as_each_alone(texts: list[str]) -> None:
     assert SCAN.found_many(texts) == [SCAN.found(text) for text in texts]

@@ -209,6 +209,12 @@ class Reference:
         """All lines that can ever mean a category, at any place and time, smallest priority first."""
         return self._duty.get(category.key, ())
 
+    def areas_of_duties(self) -> frozenset[str]:
+        """The areas that a duty line names, by code or by their type: no other area changes who answers."""
+        codes = {duty.area for duty in self.tables.duties if duty.area}
+        types = {duty.area_type for duty in self.tables.duties if duty.area_type}
+        return frozenset(codes | {area.code for area in self.tables.areas if area.area_type in types})
+
     def _typed(self, duty: Duty, areas: tuple[str, ...]) -> bool:
         found = (self._area.get(code) for code in areas)
         return any(area is not None and area.area_type == duty.area_type for area in found)
