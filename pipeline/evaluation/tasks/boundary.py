@@ -7,10 +7,10 @@ are flagged), ``precision``, ``brier`` of the stated probability beside ``brier_
 from __future__ import annotations
 
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.evaluation import boston_wards
+from pipeline.evaluation import borders_simulated, boston_wards
 from pipeline.evaluation.report import EvaluateRequest, Report
 
-DATASETS = {"boston311": boston_wards.evaluate}
+DATASETS = {"boston311": boston_wards.evaluate, "simulated": borders_simulated.evaluate}
 
 
 def evaluate(request: EvaluateRequest) -> Report:
