@@ -56,7 +56,7 @@ SHOWN: dict[str, list[str]] = {
         "hop", "at", "department", "person", "team", "due_at", "reason", "candidates", "legal_basis", "law_overlap",
     ],
     "moves": ["at", "action", "from_state", "to_state", "actor_role", "actor_unit", "reason_code", "reason"],
-    "boundaries": ["flags", "layers", "codes", "distances_m", "probabilities", "lead"],
+    "boundaries": ["flags", "layers", "codes", "distances_m", "probabilities", "lead", "due_at"],
     "merges": ["at", "case_id", "into", "distance_m", "gap_ms"],
     "refused_actions": ["at", "action", "state", "actor_role", "reason"],
     "feedback": ["at", "report_id", "state", "department"],

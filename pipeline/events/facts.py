@@ -200,6 +200,8 @@ class BoundaryFlagged(Fact, frozen=True, kw_only=True):
     distances_m: tuple[float, ...]
     probabilities: tuple[float, ...]
     lead: str
+    due_at: Millis | None = None
+    """By when the lead must have settled who is responsible; ``None`` when there is no limit."""
 
 
 class AlarmChanged(Fact, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.domain.geo.tiles import neighbours_within
 from pipeline.domain.ids import DAY_MS, case_id
 from pipeline.domain.reference.model import Reference
-from pipeline.events.base import Channel, Fate, Linked, Logged
+from pipeline.events.base import Channel, Fate, Linked, Logged, Millis
 from pipeline.events.casework import (
     CaseAction,
     CaseworkInput,
@@ -43,6 +43,8 @@ from pipeline.stages.reported import (
 from pipeline.stages.route import TRIAGE, Router
 from pipeline.stages.track import MAX_HOPS, notice, system_move, track
 
+BORDER = "border"
+"""The stage whose limit is the clock of a border case."""
 HANDS_OVER = ("refuse", "reassign", "dispatch", "designate")
 """Actions after which a case has another owner."""
 
@@ -157,11 +159,16 @@ class Casework:
             dispatched_fact(located, case, route),
         ]
         if place.border_flags:
-            facts.append(boundary_fact(located, case, route.department))
+            facts.append(boundary_fact(located, case, route.department, self._settle_due(report.received_at)))
         told = () if replayed else tiles
         messages = tuple(notice(entry, tile, report.received_at, report.origin.offset) for tile in told)
         changes = () if replayed else (Change("case", case, entry),)
         return Outcome(tuple(facts), messages, changes, (_settlement(located, filing.fate, filing.outcome),))
+
+    def _settle_due(self, at: Millis) -> Millis | None:
+        """When the lead of a border case must have settled it: the clock of stage ``border``."""
+        limit = self.policy.reference.stage_limit(BORDER)
+        return None if limit is None else self.policy.reference.calendar.add(at, limit.value, limit.clock)
 
     def _neighbours(self, located: LocatedReport) -> tuple[str, ...]:
         """The tiles in which somebody may search for this case: those within the reach of its own family."""

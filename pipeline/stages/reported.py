@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.ids import member
+from pipeline.events.base import Millis
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import BoundaryFlagged, CaseDispatched, CaseFiled, ReportLinked, ReportSettled
 from pipeline.events.intake import LocatedReport, ScreenedReport
@@ -102,15 +103,15 @@ def linked_fact(located: LocatedReport, verdict: Verdict) -> ReportLinked:
     )  # fmt: skip
 
 
-def boundary_fact(located: LocatedReport, case: str, lead: str) -> BoundaryFlagged:
-    """The border finding of a case; ``lead`` is who answers meanwhile, so that no border case is nobody's."""
+def boundary_fact(located: LocatedReport, case: str, lead: str, due_at: Millis | None) -> BoundaryFlagged:
+    """The border finding of a case; ``lead`` answers meanwhile and settles it, so that no border case is nobody's."""
     report, place = located.report, located.place
     near = place.border_candidates
     return BoundaryFlagged(
         fact_id=f"{case}:boundary", at=report.received_at, recorded=report.origin.offset, report_id=report.report_id,
         case_id=case, tile=place.tile, flags=place.border_flags, layers=tuple([c.layer for c in near]),
         codes=tuple([c.code for c in near]), distances_m=tuple([round(c.distance_m, 2) for c in near]),
-        probabilities=tuple([round(c.probability, 4) for c in near]), lead=lead,
+        probabilities=tuple([round(c.probability, 4) for c in near]), lead=lead, due_at=due_at,
     )  # fmt: skip
 
 

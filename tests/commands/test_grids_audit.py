@@ -279,3 +279,17 @@ def test_the_cases_of_a_store_tell_how_evenly_work_lies(
             store.tables().query(sql, {"id": str(number), "c": community})
     found = told(done(grids("audit", city, "--store", tmp_path / "store", "--json")))["layers"]
     assert [(row["cases"], row["gini"]) for row in found] == [(cases, gini)]
+
+
+def test_the_cases_of_a_store_tell_where_grid_systems_disagree(city: Path, tmp_path: Path) -> None:
+    """The border of the community grids lies 60 m east of that of the communities: two of five cases lie between."""
+    community_grids(city, two_grids(P, Q, 60.0))
+    with Workspace(tmp_path / "store") as store:
+        store.agree(StoreFacts(reference_version="1", poll_records=1, polls_per_commit=1, partitions=1))
+        for number, x in enumerate((-200.0, -1.0, 1.0, 59.0, 61.0)):
+            lon, lat = PLANE.to_degrees(x, 100.0)
+            values = "({i:String}, {i:String}, {x:Float64}, {y:Float64})"
+            sql = f"INSERT INTO cases (fact_id, case_id, lon, lat) VALUES {values}"
+            store.tables().query(sql, {"i": str(number), "x": lon, "y": lat})
+    (walk,) = told(done(grids("audit", city, "--store", tmp_path / "store", "--json")))["cross_walk"]
+    assert (walk["disagree"], walk["disagree_cases"]) == (pytest.approx(0.1, abs=1e-3), 0.4)

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.reference.model import Area, BorderRule, Duty, ManagedKind, PracticeSpot, Reference
-from pipeline.events.intake import Place
+from pipeline.events.facts import ActionRefused, BoundaryFlagged, CaseDispatched
+from pipeline.events.intake import LocatedReport, Place
 from pipeline.stages.locate import Locator
-from tests.builders import a_report, about
+from tests.builders import a_report, about, an_action
 from tests.small_city import (
     COMMUNITY_E,
     COMMUNITY_W,
+    COVER,
     DAY,
     DISTRICT,
     GRID_E,
@@ -33,6 +35,7 @@ from tests.small_city import (
     layers,
     with_tables,
 )
+from tests.town import Town
 
 SAME_STREET = "310199001002"
 """A community of the western street that lies south of its other one."""
@@ -93,6 +96,20 @@ def test_six_metres_from_a_district_line_with_twenty_of_error_is_a_border_case_w
         }  # fmt: skip
     assert found.border_m == pytest.approx(6.0, abs=0.02)
     assert {one.code: round(one.distance_m) for one in found.border_candidates}[OTHER_DISTRICT] == 6
+
+
+def test_a_border_case_that_two_units_refused_is_designated() -> None:
+    report, what = a_report("1", xy=(894.0, 0.0), error_m=20.0), about(COVER)
+    town = Town()
+    town.send(LocatedReport(report=report, classification=what, place=locator().locate(report, what)))
+    (flagged,), (filed,) = town.said(BoundaryFlagged), town.said(CaseDispatched)
+    assert ("BORDER" in flagged.flags, flagged.lead) == (True, filed.department)
+    for _ in range(2):
+        town.act(flagged.case_id, "refuse", actor_unit=town.said(CaseDispatched)[-1].department)
+    hops = [(one.hop, "designated" in one.reason) for one in town.said(CaseDispatched)]
+    assert hops == [(1, False), (2, False), (3, True)]
+    refused = town.send(an_action(flagged.case_id, "refuse", actor_unit=town.said(CaseDispatched)[-1].department))
+    assert isinstance(refused.facts[0], ActionRefused)
 
 
 @pytest.mark.parametrize(

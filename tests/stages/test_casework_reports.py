@@ -14,7 +14,7 @@ from pipeline.events.records import Origin
 from pipeline.stages.reported import SUMMARY_LENGTH
 from pipeline.stages.route import TRIAGE
 from tests.builders import an_action, case_of, located, measured
-from tests.small_city import COLLAPSE, ROAD, STALLS, STREET_W
+from tests.small_city import COLLAPSE, DAY, MONDAY, ROAD, STALLS, STREET_W
 from tests.town import Town, kinds
 
 NO_AREA = {"city": "", "district": "", "street": "", "community": "", "grid": ""}
@@ -122,6 +122,7 @@ def test_a_border_case_has_a_lead_and_its_candidates() -> None:
     town.send(located("1", placed={"border_flags": ("BORDER",), "border_candidates": near, "border_m": 3.456}))
     (flagged,), (dispatched,) = town.said(BoundaryFlagged), town.said(CaseDispatched)
     assert flagged.lead == dispatched.department
+    assert flagged.due_at == MONDAY + DAY, "one working day after Monday at nine"
     assert (flagged.codes, flagged.layers) == (("a", "b"), ("same", "street"))
     assert (flagged.distances_m, flagged.probabilities) == ((-3.46, 3.46), (0.6123, 0.3877))
 
