@@ -19,8 +19,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMIT = 4_000
 """Signs of a text that are looked at; what is longer repeats itself."""
-_BLOCK = 1 << 17
-"""Signs that are worked on at once: what fits the caches."""
+_BLOCK = 1 << 14
+"""Signs that are worked on at once: about 40 messages. Larger blocks cost more for sorting."""
 _PLANE = 1 << 16
 
 

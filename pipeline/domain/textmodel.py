@@ -1,8 +1,9 @@
 """A learned choice among labels from a text: hashed character n-grams, one linear table, calibrated probabilities.
 
-For a text with counts ``c`` of n-grams ``g``: ``x_g = (1 + ln c) idf_g``, scaled to length 1 (TF-IDF, Salton and
-Buckley 1988); the score of a label is ``x . w + b`` and probabilities are the softmax of the scores: training folds a
-calibration found on held-out rows into ``w`` and ``b``. Weights are whole numbers, and whole numbers are added, so a
+For a text with counts ``c`` of n-grams ``g``: ``x_g = (1 + ln c) v_g``, scaled to length 1, where ``v_g`` is inverse
+document frequency times how much the n-gram tells the labels apart (Wang and Manning 2012). The score of a label is
+``x . w + b`` and probabilities are the softmax of the scores: training folds a calibration found on held-out rows into
+``w`` and ``b``. Weights are whole numbers, and whole numbers are added, so a
 text gets the same answer alone, among others, and on every machine.
 """
 
@@ -20,6 +21,11 @@ KEPT = 5
 """Candidates that a guess keeps."""
 STEPS = 64
 """Parts of one in which the weight of a count is rounded."""
+
+
+def headed(texts: Sequence[str], head: int) -> list[str]:
+    """Texts with their first ``head`` signs once more behind them."""
+    return [f"{text} {text[:head]}" for text in texts]
 
 
 class Guess(NamedTuple):
@@ -42,11 +48,13 @@ class TextModel:
     categories: tuple[str, ...]
     """What each label stands for: a category (``standard|kind|code``), a family of categories, or "" for nothing."""
     orders: tuple[int, ...]
+    head: int
+    """Signs at the beginning of a text that count twice: messages begin with their title."""
     bits: int
     weights: Array = field(repr=False)
-    """int16, (2**bits, k): ``idf_g w_g`` in steps of ``scale``."""
+    """int16, (2**bits, k): ``v_g w_g`` in steps of ``scale``."""
     squares: Array = field(repr=False)
-    """uint16, (2**bits,): ``idf_g**2`` in steps of ``square_scale``; 0 for n-grams that training never saw twice."""
+    """uint16, (2**bits,): ``v_g**2`` in steps of ``square_scale``; 0 for n-grams that training never saw twice."""
     scale: Array = field(repr=False)
     """float64, (k,)."""
     square_scale: float
@@ -66,6 +74,7 @@ class TextModel:
         thresholds = tables.get("thresholds", {})
         return cls(
             version, labels, tuple(named.get(label, label) for label in labels), tuple(options["orders"]),
+            options["head"],
             options["bits"], arrays["weights"], arrays["squares"], arrays["scale"], float(options["square_scale"]),
             arrays["bias"],
             np.array([thresholds.get(label, 0.0) for label in labels], np.float64),
@@ -78,15 +87,15 @@ class TextModel:
 
     def scores(self, texts: Sequence[str]) -> Array:
         """Scores of ``n`` texts, (n, k); a text without any known n-gram has the biases alone."""
-        found = grams(texts, self.orders, self.bits)
+        found = grams(headed(texts, self.head), self.orders, self.bits)
         if not len(found.places):
             return np.tile(self.bias, (len(texts), 1))
-        times = _TIMES[np.minimum(found.counts, len(_TIMES) - 1)]
+        times = _TIMES.take(np.minimum(found.counts, len(_TIMES) - 1))
         filled = np.flatnonzero(np.diff(found.starts))
         starts = found.starts[filled]
-        products = self.weights[found.places] * times[:, None]
+        products = self.weights.take(found.places, axis=0) * times[:, None]
         sums = np.add.reduceat(products, starts, axis=0, dtype=np.int64)
-        squares = np.add.reduceat(self.squares[found.places] * times.astype(np.int64) ** 2, starts, dtype=np.int64)
+        squares = np.add.reduceat(self.squares.take(found.places) * times.astype(np.int64) ** 2, starts, dtype=np.int64)
         length = np.sqrt(np.maximum(squares * self.square_scale, 1e-12))
         scores = np.tile(self.bias, (len(texts), 1))
         scores[filled] += sums * self.scale / length[:, None]
@@ -129,12 +138,14 @@ def _faults(arrays: Mapping[str, Array], tables: Mapping[str, Any]) -> list[str]
     options, labels = tables.get("options"), tables.get("labels")
     if not isinstance(options, dict) or not isinstance(labels, list) or len(labels) < 2:
         return ["options or labels are missing"]
-    bits, orders = options.get("bits"), options.get("orders")
+    bits, orders, head = options.get("bits"), options.get("orders"), options.get("head")
     if not (isinstance(bits, int) and 8 <= bits <= 24):
         return [f"bits = {bits!r}: give 8 to 24"]
     faults = []
     if not (isinstance(orders, list) and orders and set(orders) <= set(range(1, 7))):
         faults.append(f"orders = {orders!r}: give some of 1 to 6")
+    if not (isinstance(head, int) and 0 <= head <= 1000):
+        faults.append(f"head = {head!r}: give 0 to 1000")
     if not (isinstance(options.get("square_scale"), float) and options["square_scale"] > 0):
         faults.append(f"square_scale = {options.get('square_scale')!r}: give a positive number")
     size = len(labels)

@@ -68,7 +68,7 @@ def test_every_run_is_counted() -> None:
 def a_model(**changes: Any) -> TextModel:
     """Three labels over a small table; which weights does not matter."""
     chance = np.random.default_rng(5)
-    options = {"orders": [1, 2], "bits": BITS, "square_scale": 2e-5}
+    options = {"orders": [1, 2], "head": 3, "bits": BITS, "square_scale": 2e-5}
     arrays = {
         "weights": chance.integers(-20_000, 20_000, (1 << BITS, 3)).astype(np.int16),
         "squares": chance.integers(1, 60_000, 1 << BITS).astype(np.uint16),
@@ -116,6 +116,7 @@ def test_labels_stand_for_categories() -> None:
     [
         pytest.param({"labels": ["a"]}, "labels", id="one label"),
         pytest.param({"options": {"bits": 40}}, "bits", id="too many bits"),
+        pytest.param({"options": {"head": -1}}, "head", id="a head of less than nothing"),
         pytest.param({"options": {"orders": [9]}}, "orders", id="too long n-grams"),
         pytest.param({"options": {"square_scale": 0.0}}, "square_scale", id="no step of squares"),
         pytest.param({"arrays": {"bias": np.zeros(2)}}, "array bias", id="a shape that does not fit"),

@@ -125,7 +125,7 @@ def test_thresholds(sure: list[float], right: list[int], expected: float) -> Non
 
 
 def test_tables_stay_below_their_bound() -> None:
-    assert bits_for(7) == 19
+    assert bits_for(7) == 18
     assert bits_for(350) == 13
     assert bits_for(100_000) == 8
 
@@ -137,6 +137,6 @@ def test_whole_numbers_keep_the_scores(learned: tuple[Path, Card]) -> None:
     chance = np.random.default_rng(0)
     table = Table(1 + chance.random(64), chance.normal(size=(64, 3)), np.zeros(3))
     arrays, step = packed(table)
-    assert np.abs(arrays["weights"] * arrays["scale"] * 64 - table.weights * table.idf[:, None]).max() < 1e-3
-    assert np.abs(arrays["squares"] * step * 64**2 - table.idf**2).max() < 1e-3
+    assert np.abs(arrays["weights"] * arrays["scale"] * 64 - table.weights * table.value[:, None]).max() < 1e-3
+    assert np.abs(arrays["squares"] * step * 64**2 - table.value**2).max() < 1e-3
     assert softmax(np.array([[0.0, 0.0]])).tolist() == [[0.5, 0.5]]

@@ -1,4 +1,4 @@
-"""Learn categories from labelled texts: character TF-IDF, one linear table, probabilities calibrated on held-out rows.
+"""Learn categories from labelled texts: weighted characters, one linear table, probabilities of held-out rows.
 
 Rows that are nearly the same stay in one fold, so no text is judged by a machine that saw its twin. What is held out
 gives the figures of the card, the calibration, and the thresholds below which a person decides; the table that is kept
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.domain.textgrams import grams
-from pipeline.domain.textmodel import STEPS, TextModel
+from pipeline.domain.textmodel import STEPS, TextModel, headed
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.evaluation.measures import Array, accuracy, ece, macro_f1, surest
 from pipeline.learning.corrections import corrected_texts
@@ -24,23 +24,22 @@ from pipeline.learning.request import TrainRequest
 from pipeline.learning.rows import digest_of
 
 FOLDS = 5
-ORDERS = (1, 2, 3)
+ORDERS = (1, 2)
+HEAD = 25
 MOST_BYTES = 8 << 20
 """Of the table: the model stays below 10 MB."""
 RIDGE = 0.5
-"""Weight of the penalty; found by cross-validation on the development part of ``taidi``."""
-ENOUGH = 50
-"""Held-out rows a label from which every label gets a calibration of its own."""
-LOOSE = 10.0
-"""Inverse weight of the penalty of that calibration."""
+"""Weight of the penalty."""
+SMOOTH = 0.5
+"""Weight that every n-gram has in every label before any is seen."""
 SURE_ENOUGH = 0.9
 """Share of right ones that every label's threshold must reach on held-out rows."""
 
 
 class Table(NamedTuple):
-    """A linear machine over m places and k labels: idf (m,), weights (m, k), biases (k,)."""
+    """A linear machine over m places and k labels: value of a place (m,), weights (m, k), biases (k,)."""
 
-    idf: Array
+    value: Array
     weights: Array
     bias: Array
 
@@ -52,22 +51,22 @@ def train(request: TrainRequest) -> Card:
     bits = bits_for(len(labels))
     texts = [row.text for row in rows]
     request.say(f"{len(rows):,} rows, {len(labels)} labels, 2^{bits} places")
-    matrix = counts(grams(texts, ORDERS, bits), bits)
+    matrix = counts(grams(headed(texts, HEAD), ORDERS, bits), bits)
     wanted = np.array([labels.index(row.label) for row in rows])
     fold = folds_of(texts, FOLDS, request.seed)
     raw = np.array([row.raw for row in rows])
     scores = held_out(matrix, wanted, fold, raw, len(labels), request)
     figures, thresholds = judged(across_folds(scores[raw], wanted[raw], fold[raw]), wanted[raw], labels)
-    calibration = calibrated(scores[raw], wanted[raw])
+    factor = temperature(scores[raw], wanted[raw])
     request.say("all rows")
     table = fitted(matrix, wanted, len(labels), request.seed)
-    table = Table(table.idf, table.weights @ calibration.slope, calibration.logits(table.bias))
+    table = Table(table.value, table.weights * factor, table.bias * factor)
     return _written(request, rows, labels, bits, table, figures, thresholds)
 
 
 def bits_for(labels: int) -> int:
-    """The largest table of int16 weights and uint16 squares within ``MOST_BYTES``; 8 to 19 bits."""
-    return max(8, min(19, int(np.log2(MOST_BYTES / (2 * (labels + 1))))))
+    """The largest table of int16 weights and uint16 squares within ``MOST_BYTES``; 8 to 18 bits."""
+    return max(8, min(18, int(np.log2(MOST_BYTES / (2 * (labels + 1))))))
 
 
 def _rows(request: TrainRequest) -> list[Labelled]:
@@ -90,11 +89,27 @@ def fitted(matrix: Matrix, wanted: Array, labels: int, seed: int) -> Table:
     """Ridge regression on +1 and -1 for every label (a least squares support vector machine, Suykens 1999)."""
     from sklearn.linear_model import Ridge
 
-    idf = inverse_frequency(matrix)
+    value = telling(matrix, wanted, labels)
     signs = np.where(wanted[:, None] == np.arange(labels)[None], 1.0, -1.0).astype(np.float32)
     machine = Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-3, random_state=seed)
-    machine.fit(weighted(matrix, idf), signs)
-    return Table(idf, machine.coef_.T.astype(np.float64), np.asarray(machine.intercept_, np.float64))
+    machine.fit(weighted(matrix, value), signs)
+    return Table(value, machine.coef_.T.astype(np.float64), np.asarray(machine.intercept_, np.float64))
+
+
+def telling(matrix: Matrix, wanted: Array, labels: int) -> Array:
+    """Value of every place, (m,): inverse document frequency times the root mean square of its log odds over labels.
+
+    The log odds are those of naive Bayes (Wang and Manning 2012), here of any label against all others; their mean
+    square over all places is scaled to 1.
+    """
+    idf = inverse_frequency(matrix)
+    unit = weighted(matrix, idf)
+    ones = (wanted[:, None] == np.arange(labels)[None]).astype(np.float32)
+    here = np.asarray(unit.T @ ones, np.float64) + SMOOTH
+    there = here.sum(axis=1, keepdims=True) - here
+    odds = np.log((here / here.sum(axis=0)) / (there / there.sum(axis=0)))
+    spread = np.sqrt((odds**2).mean(axis=1))
+    return np.asarray(idf * spread / max(np.sqrt((spread**2).mean()), 1e-12))
 
 
 def held_out(matrix: Matrix, wanted: Array, fold: Array, raw: Array, labels: int, request: TrainRequest) -> Array:
@@ -106,7 +121,7 @@ def held_out(matrix: Matrix, wanted: Array, fold: Array, raw: Array, labels: int
         if not len(inside) or not len(outside):
             continue
         table = fitted(matrix[inside], wanted[inside], labels, request.seed)
-        scores[outside] = weighted(matrix[outside], table.idf) @ table.weights + table.bias
+        scores[outside] = weighted(matrix[outside], table.value) @ table.weights + table.bias
     return scores
 
 
@@ -116,32 +131,8 @@ def softmax(scores: Array) -> Array:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-class Calibration(NamedTuple):
-    """Turns scores into logits: ``scores @ slope + shift``; slope (k, k), shift (k,)."""
-
-    slope: Array
-    shift: Array
-
-    def logits(self, scores: Array) -> Array:
-        """Logits, (n, k)."""
-        return np.asarray(scores @ self.slope + self.shift)
-
-
-def calibrated(scores: Array, wanted: Array) -> Calibration:
-    """Multinomial logistic regression on held-out scores (vector scaling, Guo et al. 2017).
-
-    With fewer than ``ENOUGH`` rows a label only one temperature is found, that with the least log loss.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    labels = scores.shape[1]
-    if len(wanted) < ENOUGH * labels or len(np.unique(wanted)) < labels or labels < 3:
-        return Calibration(np.eye(labels) * _temperature(scores, wanted), np.zeros(labels))
-    found = LogisticRegression(C=LOOSE, max_iter=1000).fit(scores, wanted)
-    return Calibration(np.asarray(found.coef_.T), np.asarray(found.intercept_))
-
-
-def _temperature(scores: Array, wanted: Array) -> float:
+def temperature(scores: Array, wanted: Array) -> float:
+    """The factor of the scores with the least log loss on held-out rows (Guo et al. 2017); 1 without rows."""
     if not len(wanted):
         return 1.0
     rows = np.arange(len(wanted))
@@ -154,7 +145,7 @@ def across_folds(scores: Array, wanted: Array, fold: Array) -> Array:
     chances = np.zeros_like(scores)
     for number in np.unique(fold):
         here = fold == number
-        chances[here] = softmax(calibrated(scores[~here], wanted[~here]).logits(scores[here]))
+        chances[here] = softmax(scores[here] * temperature(scores[~here], wanted[~here]))
     return chances
 
 
@@ -182,9 +173,9 @@ def threshold(sure: Array, right: Array) -> float:
 
 def packed(table: Table) -> tuple[dict[str, Array], float]:
     """The table in whole numbers, and the step of the squares."""
-    products = table.weights * table.idf[:, None]
+    products = table.weights * table.value[:, None]
     scale = np.maximum(np.abs(products).max(axis=0), 1e-12) / np.iinfo(np.int16).max
-    squares = table.idf**2
+    squares = table.value**2
     step = float(max(squares.max(), 1e-12)) / np.iinfo(np.uint16).max
     arrays = {
         "weights": np.round(products / scale).astype(np.int16),
@@ -200,7 +191,7 @@ def _written(
     figures: dict[str, float], thresholds: dict[str, float],
 ) -> Card:  # fmt: skip
     arrays, step = packed(table)
-    options = {"orders": list(ORDERS), "bits": bits, "square_scale": step}
+    options = {"orders": list(ORDERS), "head": HEAD, "bits": bits, "square_scale": step}
     tables = {"labels": labels, "options": options, "thresholds": thresholds}
     TextModel.of("", arrays, tables)
     digest, sample = digest_of([row.id for row in rows])
