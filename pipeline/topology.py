@@ -44,7 +44,7 @@ class Topology:
             "detect": Detect(DetectPolicy(self.reference)),
             "classifier": Classifier(self.reference, self.models.text),
             "locator": Locator(self.reference, self.layers),
-            "casework": Casework(policy_of(self.reference)),
+            "casework": Casework(policy_of(self.reference, self.models)),
         }
         for name, stage in stages.items():
             object.__setattr__(self, name, stage)

@@ -84,6 +84,14 @@ class Asked(NamedTuple):
     """Words or letters of the names of its categories and of its text."""
 
 
+def question(
+    standard: str, kind: str, code: str, family: str, street: str, community: str, channel: str, nature: str
+) -> Asked:  # fmt: skip
+    """The question on a case of this city, from what its facts say: for training from a store and for running."""
+    key = f"{standard}|{kind}|{code}" if code else ""
+    return Asked(key, f"{standard}|{kind}|{code[:2]}" if code else "", family, street, community, channel, nature)
+
+
 class Unit(NamedTuple):
     """A unit as a model knows it."""
 

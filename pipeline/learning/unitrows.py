@@ -15,10 +15,13 @@ from connectors.importers.pingshan import NULLS, ZONE
 from connectors.importers.pingshan import OUTCOMES as PINGSHAN_OUTCOMES
 from connectors.importers.times import millis
 from pipeline.domain.ids import DAY_MS
-from pipeline.domain.unitquestion import Asked, Unit, words_of
+from pipeline.domain.unitquestion import Asked, Unit, question, words_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.rows import read_rows
 
+UTC = ZoneInfo("UTC")
+TRIAGE = "manual-triage"
+"""Where people decide: no unit to learn."""
 KNOWN_AFTER_MS = DAY_MS
 """How long after its arrival the unit of a case is taken as known to those who decide on later ones: a day."""
 CELL_DEG = 0.01
@@ -125,7 +128,27 @@ def _cell(lat: str, lon: str) -> str:
         return ""
 
 
+def _history(rows: Sequence[Row]) -> Iterable[Handled]:
+    """Cases of a store of our own; whoever had a case last is taken as right, so that people's corrections count."""
+    for row in rows:
+        at, department = millis(row["at"], UTC), row["department"].strip()
+        if at is None or not department or department == TRIAGE:
+            continue
+        asked = question(
+            row["standard"], row["kind"], row["code"], row["family"], row["street"], row["community"], row["channel"],
+            row["nature"],
+        )  # fmt: skip
+        yield Handled(row["case_id"], at, asked, Unit(department, department), department, department)
+
+
 LAYOUTS = {
+    "history": Layout(
+        "cases*.csv",
+        ("case_id", "at", "standard", "kind", "code", "family", "street", "community", "channel", "nature",
+         "department"),
+        ("department",),
+        _history,
+    ),
     "pingshan": Layout(
         "cases*.csv",
         ("REC_ID", "CREATE_TIME", "EVENT_TYPE_NAME", "MAIN_TYPE_NAME", "SUB_TYPE_NAME", "EVENT_SRC_NAME",

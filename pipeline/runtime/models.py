@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.domain.models import Models
 from pipeline.domain.textmodel import TextModel
+from pipeline.domain.unitfile import unpacked
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.modelfile import Array, read_model
 from pipeline.learning.registry import Registry
@@ -18,6 +19,7 @@ Build = Callable[[str, Mapping[str, Array], Mapping[str, Any]], Any]
 
 BUILDERS: dict[str, tuple[str, Build]] = {
     "classify": ("text", TextModel.of),
+    "routing": ("units", unpacked),
 }
 """By task: the field of ``Models`` and what makes its predictor."""
 

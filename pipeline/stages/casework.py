@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.geo.tiles import neighbours_within
 from pipeline.domain.ids import DAY_MS, case_id
+from pipeline.domain.models import Models
 from pipeline.domain.reference.model import Reference
 from pipeline.events.base import Channel, Fate, Linked, Logged, Millis
 from pipeline.events.casework import (
@@ -55,14 +56,15 @@ class CaseworkPolicy:
 
     reference: Reference
     duplicates: DuplicatePolicy
+    models: Models = field(default_factory=Models)
     router: Router = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the duty list ready."""
-        object.__setattr__(self, "router", Router(self.reference))
+        object.__setattr__(self, "router", Router(self.reference, self.models.units))
 
 
-def policy_of(reference: Reference) -> CaseworkPolicy:
+def policy_of(reference: Reference, models: Models | None = None) -> CaseworkPolicy:
     """The policy of a reference set: radius and window come from its categories."""
     spans = {row.key: (row.radius_m, row.window_h * HOUR_MS) for row in reference.tables.categories}
     widest: dict[str, float] = {}
@@ -70,7 +72,7 @@ def policy_of(reference: Reference) -> CaseworkPolicy:
         widest[row.family] = max(row.radius_m, widest.get(row.family, 0.0))
     systems = tuple(sorted({row.source_system for row in reference.tables.source_categories}))
     duplicates = DuplicatePolicy(systems=systems, spans=spans, widest=widest)
-    return CaseworkPolicy(reference, duplicates)
+    return CaseworkPolicy(reference, duplicates, models or Models())
 
 
 class Casework:

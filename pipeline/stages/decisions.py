@@ -43,6 +43,12 @@ class Route(Value, frozen=True, kw_only=True):
     duty: str = ""
     reason: str = ""
     candidates: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    """Of the candidates, in their order, by who handled like cases; empty when no model was asked."""
+    model: str = ""
+    """Version of the model that was asked."""
+    features: tuple[str, ...] = ()
+    """What the model was told, ``name=value``."""
     legal_basis: str = ""
     law_overlap: bool = False
     due_at: Millis | None = None

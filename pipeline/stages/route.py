@@ -4,16 +4,24 @@ Components go to their registered owner first; incidents to whom the duty list n
 unknown the street acts first. Nothing that needs the power to enforce goes to a unit without it; nothing goes back to
 the reporter's own unit without saying why; difficult cases go to coordination; a matter without a duty line goes to the
 city's fall-back and says so. Every other candidate is kept with the decision.
+
+A model of who handled like cases (``history``) comes after the rules: a registered owner or a line that names the
+category, its family or its group always decides. Where no such line speaks, the model decides when it is sure; when it
+is not, people do (triage), with its candidates before them. Units that were merged stand for those that took over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.domain.ids import DAY_MS
+from pipeline.domain.reference.mergers import living
 from pipeline.domain.reference.model import Category, ClockKind, Department, Duty, Reference
+from pipeline.domain.unitmodel import UnitModel
+from pipeline.domain.unitquestion import Asked, question
 from pipeline.events.base import Millis
 from pipeline.events.intake import LocatedReport
 from pipeline.stages.decisions import Route
@@ -22,6 +30,11 @@ STREET = "street-office"
 """The duty list's name for "the street office of the place"."""
 TRIAGE = "manual-triage"
 """Where people decide what no rule can."""
+SURE = 0.6
+"""From this probability on the likeliest unit of the history gets a case that no rule speaks on."""
+WORTH_NAMING = 0.05
+"""Units less likely than this are no candidates."""
+MOST_FROM_HISTORY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,19 @@ class Ask(NamedTuple):
     urgent: bool
     reporter_unit: str
     day: int
+    told: Asked | None = None
+    """What the model is asked; nothing without a model."""
+
+
+class History(NamedTuple):
+    """What a model says: living units that may act, surest first, with their probabilities."""
+
+    units: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether the first is likely enough to decide by."""
+        return bool(self.units) and self.units[0][1] >= SURE
 
 
 class Choice(NamedTuple):
@@ -66,13 +92,15 @@ class Choice(NamedTuple):
     candidates: tuple[str, ...]
     legal_basis: str
     law_overlap: bool
+    probabilities: tuple[float, ...]
 
 
 class Router:
     """The duty list of a reference set, ready to be asked many times. Pure: the same question, the same answer."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, units: UnitModel | None = None) -> None:
         self.reference = reference
+        self.units = units
         self.fallback = reference.city.fallback_department
         self._streets = {row.area: row.id for row in reference.tables.departments if row.kind == "street" and row.area}
         self._named = reference.areas_of_duties()
@@ -83,10 +111,11 @@ class Router:
         about, place = located.classification, located.place
         named = self._named
         areas = tuple([area for area in place.areas if area in named]) if named else ()
+        told = None if self.units is None else _told(located)
         choice = self._choose(
             Ask(
                 about.standard, about.kind, about.code, areas, place.street, place.component_owner, about.family,
-                about.case_class == "difficult", urgent, located.report.reporter_unit, at // DAY_MS,
+                about.case_class == "difficult", urgent, located.report.reporter_unit, at // DAY_MS, told,
             )
         )  # fmt: skip
         return Route(
@@ -97,6 +126,9 @@ class Router:
             duty=choice.duty,
             reason=choice.reason,
             candidates=choice.candidates,
+            probabilities=choice.probabilities,
+            model=self.units.version if self.units is not None else "",
+            features=_features(told) if told is not None else (),
             legal_basis=choice.legal_basis,
             law_overlap=choice.law_overlap,
             due_at=self.due(at, limit_value, clock),
@@ -111,33 +143,60 @@ class Router:
     def _chosen(self, ask: Ask) -> Choice:
         category = self.reference.category(ask.standard, ask.kind, ask.code)
         lines = self.reference.duties_for(category, ask.areas, ask.day * DAY_MS) if category is not None else ()
-        options = self._options(ask, lines)
+        history = self._history(ask.told)
+        options = self._options(ask, lines, history)
         chosen, reason = self._first_allowed(options, category, ask.reporter_unit)
         duty = chosen.duty
+        candidates = tuple(dict.fromkeys(option.department for option in options))
+        chances = dict(history.units)
         return Choice(
             department=chosen.department,
             assistants=self._assistants(chosen, ask.street, urgent=ask.urgent),
             team=self._emergency_team(ask.family, ask.street) if ask.urgent else "",
             duty=duty.id if duty else "",
             reason=reason,
-            candidates=tuple(dict.fromkeys(option.department for option in options)),
+            candidates=candidates,
+            probabilities=tuple([round(chances.get(unit, 0.0), 4) for unit in candidates]) if ask.told else (),
             legal_basis=duty.legal_basis if duty else "",
             law_overlap=len({line.legal_basis for line in lines if line.legal_basis and _by_code(line)}) > 1,
         )
 
-    def _options(self, ask: Ask, lines: tuple[Duty, ...]) -> list[Option]:
+    def _history(self, told: Asked | None) -> History:
+        """What the model says, of units that live; those that were merged add to who took over."""
+        if told is None or self.units is None:
+            return History()
+        chances: dict[str, float] = {}
+        for one in self.units.rank(told, most=2 * MOST_FROM_HISTORY):
+            if unit := living(self.reference, one.unit):
+                chances[unit] = chances.get(unit, 0.0) + one.probability
+        likely = [item for item in chances.items() if item[1] >= WORTH_NAMING]
+        return History(tuple(sorted(likely, key=lambda item: (-item[1], item[0]))[:MOST_FROM_HISTORY]))
+
+    def _options(self, ask: Ask, lines: tuple[Duty, ...], history: History) -> list[Option]:
         options: list[Option] = []
         if ask.difficult:
             options.append(Option(self.fallback, "difficult: coordination names a lead"))
+        by_rule = self._by_duties(ask, lines)
+        from_history = [Option(unit, f"history: {chance:.0%} likely") for unit, chance in history.units]
+        if any(duty.code != "*" for duty in lines):
+            options += by_rule + from_history
+        else:
+            if ask.told is not None and not options and not history.sure and not ask.urgent:
+                options.append(Option(TRIAGE, "no rule names the matter and history is not sure: a person decides"))
+            options += from_history + by_rule
+        if ask.street in self._streets:
+            options.append(Option(self._streets[ask.street], "territory"))
+        options.append(Option(self.fallback, "no duty line: the fall-back names a lead"))
+        return options
+
+    def _by_duties(self, ask: Ask, lines: Sequence[Duty]) -> list[Option]:
+        options: list[Option] = []
         for duty in lines:
             if duty.owner_first and ask.owner:
                 options.append(Option(ask.owner, "owner of the component", duty))
             elif duty.owner_first and duty.unknown_owner:
                 options.append(Option(self._unit(duty.unknown_owner, ask.street), "owner unknown: acts first", duty))
             options.append(Option(self._unit(duty.lead, ask.street), "duty list", duty))
-        if ask.street in self._streets:
-            options.append(Option(self._streets[ask.street], "territory"))
-        options.append(Option(self.fallback, "no duty line: the fall-back names a lead"))
         return options
 
     def _unit(self, department: str, street: str) -> str:
@@ -160,7 +219,7 @@ class Router:
 
     def _has_power(self, department: str) -> bool:
         row: Department | None = self.reference.department(department)
-        return row is not None and (row.has_enforcement_power or row.kind == "centre")
+        return department == TRIAGE or (row is not None and (row.has_enforcement_power or row.kind == "centre"))
 
     def _assistants(self, chosen: Option, street: str, *, urgent: bool) -> tuple[str, ...]:
         named = [self._unit(unit, street) for unit in (chosen.duty.assist if chosen.duty else ())]
@@ -182,3 +241,15 @@ class Router:
             if team.roster == "7x24" and fits:
                 return team.id
         return ""
+
+
+def _told(located: LocatedReport) -> Asked:
+    about, place = located.classification, located.place
+    return question(
+        about.standard, about.kind, about.code, about.family, place.street, place.community, located.report.channel,
+        about.nature,
+    )  # fmt: skip
+
+
+def _features(told: Asked) -> tuple[str, ...]:
+    return tuple([f"{name}={value}" for name, value in zip(Asked._fields, told, strict=True) if value])

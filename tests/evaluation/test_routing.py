@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.unitfile import unpacked
 from pipeline.domain.unitmodel import UnitModel
+from pipeline.domain.unitquestion import question
 from pipeline.errors import ConfigFaults
 from pipeline.evaluation.report import EvaluateRequest
 from pipeline.evaluation.tasks.routing import answered, evaluate
@@ -66,6 +68,21 @@ def test_too_few_rows_and_unknown_sets_are_told(folder: Path, tmp_path: Path) ->
         train(TrainRequest("pingshan", folder, tmp_path / "m", until=0.1))
     with pytest.raises(ConfigFaults, match="boston311"):
         handled("nowhere", folder)
+
+
+def test_a_model_is_learned_from_the_history_of_a_store_and_rejects_triage(tmp_path: Path) -> None:
+    lines = ["case_id,at,standard,kind,code,family,street,community,channel,nature,department"]
+    for number in range(300):
+        unit = "manual-triage" if number % 10 == 0 else ("water", "roads")[number % 2]
+        code = ("01001", "02001")[number % 2]
+        day = f"2026-01-{number // 24 + 1:02d} {number % 24:02d}:00:00"
+        lines.append(f"c{number},{day},S,component,{code},f,s1,k1,hotline,fault,{unit}")
+    (tmp_path / "cases.csv").write_text("\n".join(lines), encoding="utf-8")
+    card = train(TrainRequest("history", tmp_path, tmp_path / "m", day="2026-02-01"))
+    assert set(card.labels) == {"water", "roads"}
+    file = read_model(tmp_path / "m", "routing")
+    model = unpacked(file.card.version, file.arrays, file.tables)
+    assert model.rank(question("S", "component", "02001", "f", "s1", "k1", "hotline", "fault"))[0].unit == "roads"
 
 
 def _decide(rows: Sequence[Row]) -> list[object]:

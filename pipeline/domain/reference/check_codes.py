@@ -184,6 +184,7 @@ def _known(reference: Reference) -> dict[str, frozenset[str]]:
 _REFERENCES = (
     ("departments", "parent", "department"),
     ("departments", "area", "area"),
+    ("departments", "merged_into", "department"),
     ("duties", "lead", "department"),
     ("duties", "assist", "department"),
     ("duties", "unknown_owner", "department"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pipeline.domain.reference.mergers import living
 from pipeline.domain.reference.model import Category, ClassRule, Department, Duty, Reference
 from pipeline.errors import Fault
 
@@ -107,9 +108,37 @@ def unreachable_departments(reference: Reference) -> Iterator[Fault]:
     reached.update(component.owner for component in t.components)
     reached.update(subject.department for subject in t.hotline_tree)
     for number, department in enumerate(t.departments):
-        if department.id not in reached:
+        if department.id not in reached and not department.merged_into:
             remedy = "unreachable: no duty, component or hotline subject names it; name it or remove it"
             yield Fault(reference.origin("departments", number), "id", department.id, remedy)
+
+
+def dead_departments(reference: Reference) -> Iterator[Fault]:
+    """Work for a unit that was merged into another one, or mergers that go round in a ring."""
+    t = reference.tables
+    for number, department in enumerate(t.departments):
+        if department.merged_into and not living(reference, department.id):
+            remedy = "the mergers end at no living unit; name the one that acts now"
+            yield Fault(reference.origin("departments", number), "merged_into", department.merged_into, remedy)
+    gone = {row.id for row in t.departments if row.merged_into}
+    for where, field, unit in _units_named(reference):
+        if unit in gone:
+            remedy = f"a dead unit: name {living(reference, unit) or 'a living one'}, which acts now"
+            yield Fault(where, field, unit, remedy)
+
+
+def _units_named(reference: Reference) -> Iterator[tuple[str, str, str]]:
+    """Whoever is given work by a table: place, field and unit."""
+    t = reference.tables
+    for number, duty in enumerate(t.duties):
+        where = reference.origin("duties", number)
+        yield where, "lead", duty.lead
+        yield where, "unknown_owner", duty.unknown_owner
+        yield from ((where, "assist", unit) for unit in duty.assist)
+    for number, component in enumerate(t.components):
+        yield reference.origin("components", number), "owner", component.owner
+    for number, subject in enumerate(t.hotline_tree):
+        yield reference.origin("hotline_tree", number), "department", subject.department
 
 
 def dead_class_rules(reference: Reference) -> Iterator[Fault]:
@@ -186,6 +215,7 @@ CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     dead_duties,
     enforcement,
     unreachable_departments,
+    dead_departments,
     dead_class_rules,
     emergency_words,
     silent_devices,

@@ -17,6 +17,8 @@ class Department(Row, frozen=True, kw_only=True, gc=False):
     parent: str = ""
     area: str = ""
     """Code of the only area it acts in; blank is everywhere."""
+    merged_into: str = ""
+    """The unit that took over, when this one was renamed, merged or dissolved: it gets no more work."""
 
 
 class Post(Row, frozen=True, kw_only=True, gc=False):

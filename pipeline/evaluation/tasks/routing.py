@@ -21,6 +21,7 @@ from pipeline.domain.unitquestion import named
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.evaluation.measures import bootstrap, surest, wilson
 from pipeline.evaluation.report import DEFAULT, EvaluateRequest, Figures, Report, warn_if_known
+from pipeline.evaluation.routing_simulated import evaluate_simulated
 from pipeline.learning.modelfile import Card, read_model
 from pipeline.learning.unitrows import KNOWN_AFTER_MS, Handled, handled
 
@@ -43,6 +44,8 @@ class Answer(NamedTuple):
 
 def evaluate(request: EvaluateRequest) -> Report:
     """Measure a set in order of time. Raises ``ConfigFaults``."""
+    if request.dataset == "simulated":
+        return evaluate_simulated(request)
     rows = handled(request.dataset, request.path)
     first = round(len(rows) * request.after)
     if first >= len(rows):
