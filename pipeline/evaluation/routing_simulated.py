@@ -16,6 +16,7 @@ from pipeline.domain.unitfile import unpacked
 from pipeline.evaluation.measures import bootstrap, surest, wilson
 from pipeline.evaluation.report import DEFAULT, EvaluateRequest, Figures, Report
 from pipeline.evaluation.simulated import Simulated, open_simulated
+from pipeline.events.base import Fate
 from pipeline.events.intake import LocatedReport
 from pipeline.learning.modelfile import read_model
 from pipeline.stages.decisions import Route
@@ -60,7 +61,7 @@ def evaluate_simulated(request: EvaluateRequest) -> Report:
     return Report(
         task="routing", dataset="simulated", model=version, rows=len(scored), figures=figures, intervals=intervals,
         slices={name: _slice(scored, name, one, three) for name in ("channel", "family", "reason")},
-        notes=["every report with a problem behind it is scored; one that waits for a person is no right answer"],
+        notes=["every report of a case with a problem behind it is scored; one that waits for a person is no right answer"],
     )  # fmt: skip
 
 
@@ -80,21 +81,25 @@ def _judged(city: Simulated, located: LocatedReport) -> Decided | None:
     if problem is None or not problem["owner"]:
         return None
     route = _route(city, located)
+    if route is None:
+        return None
     others = tuple(unit for unit in route.candidates if unit != route.department)
     chances = dict(zip(route.candidates, route.probabilities, strict=False))
     sure = max(chances.get(route.department, 0.0), 0.5 if route.duty else 0.0, 0.9 if "owner" in route.reason else 0.0)
     return Decided(
-        problem["owner"], (route.department, *others), sure, route.reason.partition(";")[0].partition(":")[0],
+        problem["owner"], (route.department, *others), sure, route.reason.partition(";")[0],
         located.report.channel, located.classification.family, located.report.received_at,
     )  # fmt: skip
 
 
-def _route(city: Simulated, located: LocatedReport) -> Route:
-    """As casework does: only what may be dispatched goes to a unit."""
+def _route(city: Simulated, located: LocatedReport) -> Route | None:
+    """As casework does: only what may be dispatched goes to a unit, and what is no case goes nowhere."""
     filing, router = file(located, city.topology.reference), city.topology.casework.policy.router
     urgent = located.classification.case_class == "emergency"
+    if filing.fate == Fate.LOGGED:
+        return None
     if filing.state != DISPATCHED:
-        return Route(department=TRIAGE, reason=filing.reason, candidates=(TRIAGE, router.fallback))
+        return Route(department=TRIAGE, reason=f"waits: {filing.outcome}", candidates=(TRIAGE, router.fallback))
     return router.route(located, filing.limit_value, filing.clock, located.report.received_at, urgent=urgent)
 
 
