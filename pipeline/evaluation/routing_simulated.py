@@ -61,7 +61,7 @@ def evaluate_simulated(request: EvaluateRequest) -> Report:
     return Report(
         task="routing", dataset="simulated", model=version, rows=len(scored), figures=figures, intervals=intervals,
         slices={name: _slice(scored, name, one, three) for name in ("channel", "family", "reason")},
-        notes=["every report of a case with a problem behind it is scored; one that waits for a person is no right answer"],
+        notes=["reports of cases with a problem behind them are scored; one that waits for a person is not right"],
     )  # fmt: skip
 
 
