@@ -31,8 +31,8 @@ BAND_M = 15.0
 """Borders are looked for at least this far, however exact a position is."""
 LEDGER_BAND_M = 100.0
 """The same where a ledger of practice speaks: it is asked by the distance to the border."""
-SPREAD = 2.0
-"""And so many times the error: beyond, less than 2.3 % lies on the other side."""
+SPREAD = 1.75
+"""And so many times the error: beyond, less than 4 % lies on the other side."""
 DOUBTED = TIERS[1:4]
 """District, street and community: the tiers at which another area means another unit or person."""
 GRID = TIERS[4]
@@ -41,7 +41,12 @@ PRACTICE_DOUBT = 0.5
 LISTED = 0.005
 """Candidates below this probability are not told."""
 
+GRID_ERROR_M = 15.0
+"""Unit grids, 100 m wide, are told of places that are exact enough to choose between a few of them."""
+
 Bools = NDArray[np.bool_]
+Near = tuple[int, float, float]
+"""A cell within reach: its number, the signed distance of its border, its probability."""
 Likely = dict[str, tuple[float, float]]
 """Probability and signed distance of each area; the largest reach where practice names one that is not near."""
 
@@ -59,12 +64,13 @@ NOTHING = Found()
 
 
 class Spot(NamedTuple):
-    """A place as it is asked about."""
+    """A place as the scan found it."""
 
     lon: float
     lat: float
-    error_m: float
-    at: Millis
+    own: int
+    """Number of its cell, -1 for none."""
+    border_m: float
 
 
 class TierLayer:
@@ -72,11 +78,28 @@ class TierLayer:
 
     def __init__(self, index: LayerIndex, tree: AreaTree) -> None:
         self.index = index
-        self.levels = [tree.levels(code) for code in index.layer.codes]
+        # Codes of district, street and community of each cell.
+        self._codes = [tree.levels(code)[1:4] for code in index.layer.codes]
         # A last row stands for "no cell", which is number -1.
         self.areas = {
-            tier: np.array([*_numbers([getattr(one, tier) for one in self.levels]), -1], np.int64) for tier in DOUBTED
+            tier: np.array([*_numbers([codes[place] for codes in self._codes]), -1], np.int64)
+            for place, tier in enumerate(DOUBTED)
         }
+
+    def own(self, cell: int, tier: str) -> str:
+        """The area of a tier that a cell belongs to; "" for none."""
+        return self._codes[cell][DOUBTED.index(tier)]
+
+    def likely(self, near: list[Near]) -> dict[str, Likely]:
+        """Areas of each tier: their cells' shares summed, at the distance of the nearest of their borders."""
+        found: dict[str, Likely] = {}
+        for place, tier in enumerate(DOUBTED):
+            areas = found[tier] = {}
+            for cell, metres, share in near:
+                if area := self._codes[cell][place]:
+                    before = areas.get(area)
+                    areas[area] = (share, metres) if before is None else (before[0] + share, min(before[1], metres))
+        return found
 
 
 class BorderJudge:
@@ -103,7 +126,8 @@ class BorderJudge:
         for index in self._others:
             for number, one in self._other(index, *_in_force(index.layer, lons, lats, errors, times)):
                 found[number] = _joined(found[number], one)
-        rows = np.flatnonzero(["BORDER" in one.flags for one in found])
+        exact = (errors <= GRID_ERROR_M).tolist()
+        rows = np.flatnonzero([fine and "BORDER" in one.flags for fine, one in zip(exact, found, strict=True)])
         for index in self._grids if len(rows) else ():
             at = [times[row] for row in rows.tolist()]
             for number, told in _grids(index, *_in_force(index.layer, lons[rows], lats[rows], errors[rows], at)):
@@ -125,10 +149,13 @@ class BorderJudge:
         quiet = crossing & ~asked & np.isfinite(scan.border_m)
         for row, metres in zip(rows[quiet].tolist(), scan.border_m[quiet].tolist(), strict=True):
             yield row, Found(border_m=metres)
+        cells, metres, told = scan.cells.tolist(), scan.distances_m.tolist(), shares.tolist()
         for number in np.flatnonzero(asked).tolist():
-            spot = float(lons[number]), float(lats[number])
-            found = self._one(layer, scan, shares, number, spot, doubtful=bool(doubtful[number]))
-            yield int(rows[number]), found
+            part = slice(int(scan.starts[number]), int(scan.starts[number + 1]))
+            near = list(zip(cells[part], metres[part], told[part], strict=True))
+            spot = Spot(float(lons[number]), float(lats[number]), int(scan.own[number]), float(scan.border_m[number]))
+            flags = BorderFlag.names_of(int(scan.flags[number]) & ~int(BorderFlag.BORDER))
+            yield int(rows[number]), self._one(layer, spot, near, flags, doubtful=bool(doubtful[number]))
 
     def _doubt(self, layer: TierLayer, scan: BorderScan, shares: Floats) -> tuple[Bools, Bools]:
         """Whether a border of some tier is within reach, and whether the doubt of some tier reaches its bound."""
@@ -145,47 +172,37 @@ class BorderJudge:
                 doubtful |= np.bincount(point[other], shares[other], minlength=count) >= rule.flag_at
         return crossing, doubtful
 
-    def _one(
-        self, layer: TierLayer, scan: BorderScan, shares: Floats, number: int, spot: tuple[float, float], *,
-        doubtful: bool,
-    ) -> Found:  # fmt: skip
-        part = slice(int(scan.starts[number]), int(scan.starts[number + 1]))
-        near = list(zip(scan.cells[part].tolist(), scan.distances_m[part].tolist(), shares[part].tolist(), strict=True))
-        flags = set(BorderFlag.names_of(int(scan.flags[number])))
-        flags.discard("BORDER")
-        own = int(scan.own[number])
-        by_tier = {tier: _likely(layer, tier, near) for tier in DOUBTED}
-        if own >= 0 and self._practice and self._practised(layer, own, spot, by_tier, flags):
-            doubtful = any(self._open(tier, getattr(layer.levels[own], tier), areas) for tier, areas in by_tier.items())
+    def _one(self, layer: TierLayer, spot: Spot, near: list[Near], flags: tuple[str, ...], *, doubtful: bool) -> Found:
+        by_tier = layer.likely(near)
+        if self._practice and spot.own >= 0:
+            practised, odds = self._practised(layer, spot, by_tier)
+            if practised:
+                doubtful = any(self._open(tier, areas, layer.own(spot.own, tier)) for tier, areas in by_tier.items())
+            flags += odds
+        candidates = [one for tier, areas in by_tier.items() for one in _told(tier, areas)] if doubtful or flags else ()
         if doubtful:
-            flags.add("BORDER")
-        border_m = float(scan.border_m[number])
-        telling = flags and (doubtful or "GAP" in flags or "OVERLAP" in flags)
-        candidates = [one for tier, areas in by_tier.items() for one in _told(tier, areas)] if telling else []
-        crossed = np.isfinite(border_m) and any(len(areas) > 1 for areas in by_tier.values())
-        return Found(tuple(sorted(flags)), tuple(candidates), border_m if crossed else None)
+            flags += ("BORDER",)
+        crossed = spot.border_m < np.inf and any([len(areas) > 1 for areas in by_tier.values()])
+        return Found(
+            tuple(sorted(flags)) if len(flags) > 1 else flags, tuple(candidates), spot.border_m if crossed else None
+        )
 
-    def _practised(
-        self, layer: TierLayer, own: int, spot: tuple[float, float], by_tier: dict[str, Likely], flags: set[str]
-    ) -> bool:
-        """Weigh the ledger into the areas of each tier it knows; whether it knew anything."""
-        known = False
+    def _practised(self, layer: TierLayer, spot: Spot, by_tier: dict[str, Likely]) -> tuple[bool, tuple[str, ...]]:
+        """Weigh the ledger into the areas of each tier; whether it knew anything, and whether it is at odds."""
+        known, odds = False, False
         for tier, ledger in self._practice.items():
-            drawn, areas = getattr(layer.levels[own], tier), by_tier[tier]
+            drawn, areas = layer.own(spot.own, tier), by_tier[tier]
             distance = min([abs(metres) for area, (_, metres) in areas.items() if area != drawn], default=np.inf)
-            evidence = ledger.near(*spot, drawn, distance) if drawn else {}
-            if not evidence:
-                continue
-            known = True
-            prior = {area: share for area, (share, _) in areas.items()} or {drawn: 1.0}
-            after = weighed(prior, evidence, ledger.rules)
-            for area, share in after.items():
-                areas[area] = (share, areas[area][1] if area in areas else LARGEST_REACH_M)
-            if 1.0 - after.get(drawn, 0.0) >= PRACTICE_DOUBT:
-                flags.add("ACTUAL_VS_GRID")
-        return known
+            evidence = ledger.near(spot.lon, spot.lat, drawn, distance) if drawn else {}
+            if evidence:
+                known = True
+                prior = {area: share for area, (share, _) in areas.items()} or {drawn: 1.0}
+                for area, share in weighed(prior, evidence, ledger.rules).items():
+                    areas[area] = (share, areas[area][1] if area in areas else LARGEST_REACH_M)
+                odds |= 1.0 - areas.get(drawn, (0.0, 0.0))[0] >= PRACTICE_DOUBT
+        return known, ("ACTUAL_VS_GRID",) if odds else ()
 
-    def _open(self, tier: str, drawn: str, areas: Likely) -> bool:
+    def _open(self, tier: str, areas: Likely, drawn: str) -> bool:
         """Whether the doubt of a tier reaches its bound."""
         rule = self.rules.get(tier)
         return rule is not None and sum([share for area, (share, _) in areas.items() if area != drawn]) >= rule.flag_at
@@ -247,24 +264,12 @@ def _in_force(
     return rows, lons[rows], lats[rows], errors[rows]
 
 
-def _likely(layer: TierLayer, tier: str, near: Sequence[tuple[int, float, float]]) -> Likely:
-    """Areas of a tier: their cells' shares summed, at the distance of the nearest of their borders."""
-    found: Likely = {}
-    for cell, metres, share in near:
-        area = getattr(layer.levels[cell], tier)
-        if area:
-            before, distance = found.get(area, (0.0, metres))
-            found[area] = (before + share, min(distance, metres))
-    return found
-
-
-def _told(tier: str, areas: Likely) -> Iterable[BorderCandidate]:
+def _told(tier: str, areas: Likely) -> list[BorderCandidate]:
     """Candidates of a tier at which there are several, the likeliest first."""
-    if len(areas) > 1:
-        ordered = sorted(areas.items(), key=lambda item: (-item[1][0], item[0]))
-        for code, (share, metres) in ordered:
-            if share >= LISTED:
-                yield _candidate(tier, code, metres, share)
+    if len(areas) < 2:
+        return []
+    ordered = sorted([(-share, code, metres) for code, (share, metres) in areas.items() if share >= LISTED])
+    return [_candidate(tier, code, metres, -share) for share, code, metres in ordered]
 
 
 def _candidate(layer: str, code: str, metres: float, share: float) -> BorderCandidate:
