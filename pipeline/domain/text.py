@@ -140,8 +140,8 @@ def likeness(left: bytes, right: bytes) -> float:
 
 # A reference needs a label; a bare number could be anything. The number is found first, then the label before it.
 _NUMBER: Final = re.compile(r"\d[A-Za-z0-9_\-]{2,31}")
-_NUMBER_SIGNS: Final = re.compile(r"[0-9A-Za-z_\-０-９](?:(?<=[０-９])|(?=[0-9A-Za-z_\-]))")
-"""What every number shows, once it is half-width; most Chinese texts have none."""
+_NUMBER_SIGNS: Final = re.compile(r"[\d#＃](?:(?<=[#＃０-９])|[0-9A-Za-z_\-]{3})")
+"""What every number shows: four signs from its first digit on, or a "#" before it, or full-width figures."""
 _WIDE_DIGIT: Final = re.compile("[０-９]")
 _LETTERS: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,8}[-_]?$")
 _LABEL: Final = re.compile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -22,7 +22,7 @@ WORK_SCHEMAS = ("PatrolLog", "Task", "StaffChange", "SurveyAnswer", "ExternalRat
 """Work and opinion that is no report of a problem, but is measured all the same."""
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Where a record stands in its log. The same origin again is a *replay*, never a duplicate."""
 
     topic: str

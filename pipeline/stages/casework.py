@@ -108,7 +108,7 @@ class Casework:
 
     def _reported(self, book: CaseBook, located: LocatedReport) -> Outcome:
         report = located.report
-        origin = origin_number(*report.origin)
+        origin = origin_number(report.origin.topic, report.origin.partition, report.origin.offset)
         seen = book.seen(report.report_id)
         if seen is not None:
             again = Outcome(settled=(_settlement(located, Fate.LOGGED, Logged.REDELIVERED),))

@@ -80,7 +80,7 @@ class Detect:
                     fresh[probe.key] = after
                     facts.append(
                         Samples(
-                            device_id=r.device_id, metric=r.metric, unit=r.unit, recorded=r.origin[2],
+                            device_id=r.device_id, metric=r.metric, unit=r.unit, recorded=r.origin.offset,
                             received_at=r.received_at, times=times, values=r.values,
                             flags=",".join(r.flags) if r.flags else "",
                         )

@@ -193,7 +193,8 @@ class DetectStep:
         flags = (*r.flags, flag) if flag else r.flags
         self.facts.append(
             Samples(
-                device_id=r.device_id, metric=r.metric, unit=r.unit, recorded=r.origin[2], received_at=r.received_at,
+                device_id=r.device_id, metric=r.metric, unit=r.unit, recorded=r.origin.offset,
+                received_at=r.received_at,
                 times=r.times, values=r.values, flags=",".join(flags),
             )
         )  # fmt: skip
@@ -202,7 +203,7 @@ class DetectStep:
 
 def replayed(seen: Origin, again: Origin) -> bool:
     """Whether a record of the log was answered before: logs are read in order, so an older number is no news."""
-    return again[2] <= seen[2] and again[0] == seen[0] and again[1] == seen[1]
+    return again.offset <= seen.offset and again.topic == seen.topic and again.partition == seen.partition
 
 
 def _settlement(outcome: Logged, samples: int) -> Settlement:

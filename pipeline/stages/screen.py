@@ -173,34 +173,36 @@ def _time(name: str, value: Millis, latest: Millis) -> None:
         )
 
 
-Lengths = tuple[Callable[[Body], tuple[Any, ...]], int, list[tuple[str, int]]]
-"""Picks the fields that are short as a rule, the smallest of their caps, and the others with theirs."""
-LONG = frozenset({"text", "title", "address", "category_text", "place_name", "extra"})
-"""Fields whose length is asked on its own."""
+Pick = Callable[[Body], tuple[Any, ...]]
+Lengths = tuple[Pick, int, Pick, int]
+"""Picks the fields that are short as a rule and tells the smallest of their caps; the same for the others."""
+LONG = frozenset({"text", "title", "address", "category_text", "place_name"})
+"""Fields that may be long, and together are shorter than the smallest of their caps as a rule."""
 
 
 def _sizes(body: Body, schema: str, policy: ScreenPolicy) -> None:
     """A look at all lengths at once; only a record that has a long field is asked field by field."""
     lengths = policy.lengths.get(schema)
-    if lengths is None or (max(map(len, lengths[0](body))) <= lengths[1] and _long_ones_fit(body, lengths[2])):
+    if lengths is None:
+        return
+    short, least, long, least_of_long = lengths
+    if max(map(len, short(body))) <= least and sum(map(len, long(body))) <= least_of_long:
         return
     for name, limit in policy.max_lengths[schema].items():
         if len(body[name]) > limit:
             raise InvalidRecord(Reason.OVERSIZE, name, f"{len(body[name])} long", f"at most {limit}")
 
 
-def _long_ones_fit(body: Body, limits: Sequence[tuple[str, int]]) -> bool:
-    return all([len(body[name]) <= limit for name, limit in limits])
-
-
 def _lengths_of(limits: Mapping[str, int]) -> Lengths:
-    """Fields that may be long are asked one by one; all others must stay below the smallest cap among them.
+    """Each field that is short as a rule must stay below the smallest cap of all of them, the others together below
+    the smallest of theirs.
 
-    The first field is picked twice, so that there are always two (one alone would not come as a tuple).
+    The first short field is picked twice and all long ones are there, so that a pick always gives a tuple.
     """
     short = {name: limit for name, limit in limits.items() if name not in LONG}
-    names = list(short)
-    return itemgetter(names[0], *names), min(short.values()), [(n, limits[n]) for n in limits if n in LONG]
+    names, long = list(short), sorted(LONG)
+    least_of_long = min([limits[name] for name in long if name in limits], default=0)
+    return itemgetter(names[0], *names), min(short.values()), itemgetter(*long), least_of_long
 
 
 def _channel(schema: str, body: Body) -> str:

@@ -166,7 +166,7 @@ def _origin_as_tuple(body: Body) -> Body:
     if "report" in body and isinstance(body["report"], dict):
         return {**body, "report": _origin_as_tuple(body["report"])}
     origin = body.get("origin")
-    return {**body, "origin": tuple(map(origin.get, Origin._fields))} if isinstance(origin, dict) else body
+    return {**body, "origin": tuple(map(origin.get, Origin.__struct_fields__))} if isinstance(origin, dict) else body
 
 
 # -- container files ----------------------------------------------------------------------------------------------

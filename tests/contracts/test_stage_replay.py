@@ -103,17 +103,21 @@ def _elsewhere(event: Any) -> Any:
     """The same record once more, further on in the log."""
     if isinstance(event, LocatedReport):
         report = event.report
-        moved = msgspec.structs.replace(report, origin=report.origin._replace(offset=report.origin.offset + 10_000))
+        moved = msgspec.structs.replace(
+            report, origin=msgspec.structs.replace(report.origin, offset=report.origin.offset + 10_000)
+        )
         return msgspec.structs.replace(event, report=moved)
     if hasattr(event, "order"):
         return _moved_arrival(event)
     if hasattr(event, "origin"):
-        return msgspec.structs.replace(event, origin=event.origin._replace(offset=event.origin.offset + 10_000))
+        return msgspec.structs.replace(
+            event, origin=msgspec.structs.replace(event.origin, offset=event.origin.offset + 10_000)
+        )
     return event
 
 
 def _moved_arrival(arrival: Any) -> Any:
-    origin = arrival.origin._replace(offset=arrival.origin.offset + 10_000)
+    origin = msgspec.structs.replace(arrival.origin, offset=arrival.origin.offset + 10_000)
     return msgspec.structs.replace(arrival, origin=origin, order=arrival.order + 10_000)
 
 

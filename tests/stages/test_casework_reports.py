@@ -163,7 +163,7 @@ def test_a_report_that_comes_again_from_elsewhere_changes_nothing_and_says_nothi
 def test_an_origin_of_another_topic_is_another_origin() -> None:
     town, first = Town(), located("1")
     town.send(first)
-    for origin in (first.report.origin._replace(topic="other"), first.report.origin._replace(partition=1)):
+    for origin in (replace(first.report.origin, topic="other"), replace(first.report.origin, partition=1)):
         again = replace(first, report=replace(first.report, origin=origin))
         assert town.send(again).facts == ()
 

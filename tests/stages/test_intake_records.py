@@ -98,7 +98,7 @@ def test_a_bad_record_goes_to_quarantine_with_reason_field_value_and_remedy(
     (fact,) = found.facts
     assert isinstance(fact, RecordQuarantined)
     assert (fact.reason, fact.field, fact.schema, fact.recorded) == (reason, field, schema, arrival.order)
-    assert (fact.topic, fact.partition, fact.offset) == arrival.origin
+    assert Origin(fact.topic, fact.partition, fact.offset) == arrival.origin
     assert fact.remedy
     assert fact.raw
     assert [(one.fate, one.outcome) for one in found.settled] == [("quarantined", reason)]

@@ -136,9 +136,10 @@ _FIXED: Final = (
     ("第", re.compile(r"第(?=[0-9])"), ""),
     ("-", re.compile(r"^(.*[一-龥])([0-9]{1,3})-([0-9]{1,2})-([0-9]{3,4})$"), r"\1\2栋\3单元\4室"),
     ("-", re.compile(r"^(.*[苑园府城寓厦村里坊庭湾区])([0-9]{1,2})-([0-9]{3,4})$"), r"\1\2栋\3室"),
-    ("号栋元楼", re.compile(r"(?<=[号栋元楼])-?([0-9]{1,5}[a-z]?)$"), r"\1室"),
 )
 """Signs of which one must be there, pattern, replacement: most addresses have few of the signs, and a look is cheap."""
+_LAST_ROOM: Final = re.compile(r"(?<=[号栋元楼])-?([0-9]{1,5}[a-z]?)$")
+_ENDS_OF_ROOM: Final = frozenset("0123456789abcdefghijklmnopqrstuvwxyz\n")
 _ENGLISH: Final = {
     "street": "st",
     "str": "st",
@@ -194,7 +195,7 @@ def canonical_address(address: str) -> str:
             if sign in text:
                 text = pattern.sub(replacement, text)
                 break
-    return text
+    return text if text[-1:] not in _ENDS_OF_ROOM else _LAST_ROOM.sub(r"\1室", text)
 
 
 def _canonical_english(text: str) -> str:
