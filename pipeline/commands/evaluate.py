@@ -30,13 +30,14 @@ from pipeline.learning.request import silent
     show_default=True,
     help="All rows are fed in order of time; score only those after this share.",
 )
+@click.option("--part", default="", help="Score this table only of a set of several (chicago311: sanitation).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals by bootstrap.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Run peers' rules on the same rows too.")
 @QUIET
 @JSON
 def evaluate_command(
-    task: str, dataset: tuple[str, Path], model: Path | None, truth: Path | None, after: float, seed: int,
-    peers: bool, quiet: bool, as_json: bool,
+    task: str, dataset: tuple[str, Path], model: Path | None, truth: Path | None, after: float, part: str,
+    seed: int, peers: bool, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure the decisions of TASK on a labelled set; without --model the shipped default.
 
@@ -48,7 +49,8 @@ def evaluate_command(
       wangge evaluate classification --dataset simulated out/city --json
     """
     say = silent if quiet else (lambda text: click.echo(text, err=True))
-    report = evaluator(task)(EvaluateRequest(dataset[0], dataset[1], model, truth, after, seed, peers, say))
+    asked = EvaluateRequest(dataset[0], dataset[1], model, truth, after, seed, peers, part, say)
+    report = evaluator(task)(asked)
     click.echo(as_document(report) if as_json else report_text(report))
 
 

@@ -36,12 +36,13 @@ DATASET = click.option(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Corrections by people as labelled rows (`wangge models corrections`).",
 )
+@click.option("--part", default="", help="Learn from this table only of a set of several (chicago311: sanitation).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same rows, same seed and same day, same bytes.")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Day for the model card; today without it.")
 @QUIET
 @JSON
 def train_command(
-    task: str, dataset: tuple[str, Path], out: Path, until: float, corrections: Path | None, seed: int,
+    task: str, dataset: tuple[str, Path], out: Path, until: float, corrections: Path | None, part: str, seed: int,
     day: datetime | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Train a model for TASK and write it with its card; nothing of a running city changes until it is promoted.
@@ -54,7 +55,7 @@ def train_command(
     """
     day_text = (day or datetime.now(UTC)).strftime("%Y-%m-%d")
     say = silent if quiet else _told
-    request = TrainRequest(dataset[0], dataset[1], out, until, seed, day_text, corrections, say)
+    request = TrainRequest(dataset[0], dataset[1], out, until, seed, day_text, corrections, part, say)
     card = trainer(task)(request)
     click.echo(as_document(about(card)) if as_json else card_text(card) + f"\nwritten: {out}")
 

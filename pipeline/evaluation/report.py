@@ -34,6 +34,8 @@ class EvaluateRequest:
     """Of the bootstrap and of shuffles."""
     peers: bool = True
     """Whether peers' rules are run on the same rows too."""
+    part: str = ""
+    """The one table of a set of several that is scored; "" all of them."""
     say: Callable[[str], None] = silent
 
 

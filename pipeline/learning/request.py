@@ -27,5 +27,7 @@ class TrainRequest:
     """Day of the training for the card, ``YYYY-MM-DD``."""
     corrections: Path | None = None
     """A table of corrections by people (``wangge corrections``), learned from beside the set."""
+    part: str = ""
+    """The one table of a set of several that is learned from; "" all of them."""
     say: Callable[[str], None] = silent
     """Is told what is being done."""

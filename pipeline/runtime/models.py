@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.domain import pairmodel
 from pipeline.domain.models import Models
 from pipeline.domain.textmodel import TextModel
 from pipeline.domain.unitfile import unpacked
@@ -19,6 +20,7 @@ Build = Callable[[str, Mapping[str, Array], Mapping[str, Any]], Any]
 
 BUILDERS: dict[str, tuple[str, Build]] = {
     "classify": ("text", TextModel.of),
+    "duplicates": ("pairs", pairmodel.build),
     "routing": ("units", unpacked),
 }
 """By task: the field of ``Models`` and what makes its predictor."""

@@ -36,8 +36,8 @@ from pipeline.stages.reported import (
     dispatched_fact,
     entry_of,
     filed_fact,
+    joined_by,
     linked_fact,
-    member_of,
     redispatched_fact,
     settled_fact,
 )
@@ -65,14 +65,15 @@ class CaseworkPolicy:
 
 
 def policy_of(reference: Reference, models: Models | None = None) -> CaseworkPolicy:
-    """The policy of a reference set: radius and window come from its categories."""
+    """The policy of a reference set: radius and window come from its categories; learned models may decide."""
     spans = {row.key: (row.radius_m, row.window_h * HOUR_MS) for row in reference.tables.categories}
     widest: dict[str, float] = {}
     for row in reference.tables.categories:
         widest[row.family] = max(row.radius_m, widest.get(row.family, 0.0))
     systems = tuple(sorted({row.source_system for row in reference.tables.source_categories}))
-    duplicates = DuplicatePolicy(systems=systems, spans=spans, widest=widest)
-    return CaseworkPolicy(reference, duplicates, models or Models())
+    learned = models or Models()
+    duplicates = DuplicatePolicy(systems=systems, spans=spans, widest=widest, model=learned.pairs)
+    return CaseworkPolicy(reference, duplicates, learned)
 
 
 class Casework:
@@ -152,9 +153,9 @@ class Casework:
         case = case_id(place.tile, report.received_at, report.report_id)
         route = self._route(located, filing)
         about = located.classification
-        _, window = self.policy.duplicates.span((about.standard, about.kind, about.code))
         tiles = self._neighbours(located)
-        entry = entry_of(located, case, filing, route, -(-window // DAY_MS), tiles)
+        days = self.policy.duplicates.findable_days((about.standard, about.kind, about.code))
+        entry = entry_of(located, case, filing, route, days, tiles)
         facts: list[Fact] = [
             settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, case),
             filed_fact(located, case, filing, verdict, self.policy.reference.version),
@@ -226,7 +227,7 @@ def _join(book: CaseBook, located: LocatedReport, verdict: Verdict) -> tuple[Cha
     case = book.case(verdict.case_id)
     if case is None or case.tile != located.place.tile:
         return ()
-    return (Change("case", case.case_id, replace(case, members=(*case.members, member_of(located.report)))),)
+    return (Change("case", case.case_id, joined_by(case, located)),)
 
 
 def _opened(answer: Outcome) -> str:

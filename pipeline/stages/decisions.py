@@ -15,6 +15,10 @@ class Verdict(Value, frozen=True, kw_only=True):
     gap_ms: int = 0
     similarity: float = 0.0
     rule: str = ""
+    suggested: str = ""
+    """A case that the report may be a duplicate of: too unsure to merge, likely enough to ask a person."""
+    judgement: str = ""
+    """What the model or rule looked at, for the log of decisions."""
     recurrence_of: str = ""
     repeat_complaint_of: str = ""
 

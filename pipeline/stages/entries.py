@@ -11,6 +11,9 @@ from pipeline.domain.ids import DAY_MS, case_id, report_of
 from pipeline.events.base import Millis, Value
 from pipeline.events.casework import NeighbourNotice
 
+KEEP_SIGHTS = 7
+"""Reports beside the first that a case keeps the place of."""
+
 
 class Answered(Value, frozen=True, kw_only=True, array_like=True):
     """A number of a source system that was answered, and what it said then."""
@@ -18,6 +21,18 @@ class Answered(Value, frozen=True, kw_only=True, array_like=True):
     content: int
     origin: int
     day: int
+
+
+class Sight(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
+    """A report that joined a case, as far as telling duplicates needs it."""
+
+    at: Millis
+    """When the problem began by this report."""
+    lon: float | None = None
+    lat: float | None = None
+    error_m: float = 0.0
+    code: str = ""
+    address_key: str = ""
 
 
 class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
@@ -67,6 +82,9 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     """What was left of the limit when the case was suspended, in its own clock."""
     findable_days: int = 150
     """How long after it began an open case can still be a duplicate's master: the window of its category."""
+
+    also: tuple[Sight, ...] = ()
+    """Where and when the latest reports that joined it saw the problem (at most ``KEEP_SIGHTS``)."""
 
     @property
     def report_ids(self) -> tuple[str, ...]:

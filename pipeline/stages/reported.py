@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pipeline.domain.ids import member
 from pipeline.events.base import Millis
 from pipeline.events.casework import CaseAction
@@ -9,7 +11,7 @@ from pipeline.events.facts import BoundaryFlagged, CaseDispatched, CaseFiled, Re
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.records import Evidence
 from pipeline.stages.decisions import Filing, Route, Verdict
-from pipeline.stages.entries import CaseEntry
+from pipeline.stages.entries import KEEP_SIGHTS, CaseEntry, Sight
 from pipeline.stages.file import DISPATCHED
 
 SUMMARY_LENGTH = 20
@@ -128,6 +130,16 @@ def _short(metres: float) -> float:
 def member_of(report: ScreenedReport) -> str:
     """The report as a case keeps it."""
     return member(report.report_id, report.source_system, report.source_ref)
+
+
+def joined_by(case: CaseEntry, located: LocatedReport) -> CaseEntry:
+    """The case with one report more, and where and when that one saw the problem."""
+    report = located.report
+    sight = Sight(
+        at=report.begun_at, lon=report.lon, lat=report.lat, error_m=_short(report.error_m or 0.0),
+        code=located.classification.code, address_key=report.address_key,
+    )  # fmt: skip
+    return replace(case, members=(*case.members, member_of(report)), also=(*case.also, sight)[-KEEP_SIGHTS:])
 
 
 def entry_of(

@@ -63,10 +63,11 @@ def test_exactly_on_the_radius_is_within_it() -> None:
 @pytest.mark.parametrize(
     ("stated", "metres", "linked"),
     [
-        pytest.param(20.0, 49.9, True, id="the error of a report widens the radius"),
-        pytest.param(20.0, 50.1, False, id="by no more than itself"),
-        pytest.param(900.0, 79.9, True, id="a great error"),
-        pytest.param(900.0, 80.1, False, id="counts for 50 m"),
+        pytest.param(20.0, 69.9, True, id="the error of a report widens the radius"),
+        pytest.param(20.0, 70.1, False, id="by no more than twice itself"),
+        pytest.param(60.0, 129.9, True, id="a great error"),
+        pytest.param(60.0, 130.1, False, id="counts for 100 m"),
+        pytest.param(900.0, 5.0, False, id="a place that is no place tells nothing"),
     ],
 )
 @pytest.mark.parametrize("whose", ["first", "second"])
@@ -78,8 +79,9 @@ def test_the_larger_location_error_widens_the_radius(whose: str, stated: float, 
 
 def test_no_radius_is_larger_than_the_reach_of_notices() -> None:
     wide = {"spans": {WASTE: (500.0, WEEK * MINUTE)}, "widest": {"waste": 500.0}}
-    assert verdict(*pair(0, xy=(-500.0, 149.0)), **wide).how == "duplicate"
-    assert verdict(*pair(0, xy=(-500.0, 151.0)), **wide).how == ""
+    coarse: dict[str, Any] = {"error_m": 50.0}
+    assert verdict(*pair(0, first=coarse, xy=(-500.0, 149.0), **coarse), **wide).how == "duplicate"
+    assert verdict(*pair(0, first=coarse, xy=(-500.0, 151.0), **coarse), **wide).how == ""
 
 
 @pytest.mark.parametrize(
@@ -118,14 +120,23 @@ def test_categories_of_other_families_are_never_duplicates(category: Any, linked
     ],
 )
 def test_another_category_of_the_family_needs_more_in_common(fields: Any, how: str) -> None:
-    assert verdict(*pair(0, BINS, first={"reporter_key": "p"}, xy=(-500.0, 5.0), **fields)).how == how
+    late = 6 * 24 * 60
+    assert verdict(*pair(late, BINS, first={"reporter_key": "p"}, xy=(-500.0, 18.0), **fields)).how == how
 
 
-@pytest.mark.parametrize("threshold", [0.449, 0.451])
-def test_the_score_must_reach_the_threshold(threshold: float) -> None:
-    """At the same place at the end of the window with nothing in common the score is the nearness alone: 0.45."""
-    found = verdict(*pair(WEEK, text=""), threshold=threshold)
-    assert bool(found.case_id) is (threshold < 0.45)
+@pytest.mark.parametrize(
+    ("threshold", "suggest", "linked", "suggested"),
+    [
+        pytest.param(0.0, 0.0, True, False, id="at the threshold"),
+        pytest.param(1e-9, 0.0, False, True, id="below the threshold and at that of a suggestion"),
+        pytest.param(1e-9, 1e-9, False, False, id="below both"),
+    ],
+)
+def test_two_thresholds_make_three_outcomes(threshold: float, suggest: float, linked: bool, suggested: bool) -> None:
+    far = pair(WEEK, text="", xy=(-500.0, 20.0))
+    likely = verdict(*far, threshold=0.0).score
+    found = verdict(*far, threshold=likely + threshold, suggest=likely + suggest)
+    assert (bool(found.case_id), bool(found.suggested)) == (linked, suggested)
 
 
 @pytest.mark.parametrize(
