@@ -35,6 +35,7 @@ COMMANDS = {
     "sink": "sink",
     "migrate": "migrate",
     "verify": "verify",
+    "backfill": "backfill",
     "publish": "publish",
     "consume": "consume",
     "bridge": "bridge",

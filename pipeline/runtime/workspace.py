@@ -51,7 +51,7 @@ class Workspace:
             raise StopRun(message)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._lock = _locked(folder / ".lock")
+        self._lock = locked(folder / ".lock")
         self.kept = KeptLog(folder / "kept")
         self._tables: ChdbStore | None = None
 
@@ -168,7 +168,8 @@ def policy_of(begun: StoreFacts, **changes: Any) -> RunPolicy:
     )
 
 
-def _locked(path: Path) -> IO[str]:
+def locked(path: Path) -> IO[str]:
+    """Take a file as the lock of its folder until it is closed. Raises :class:`StopRun` when another process has it."""
     file = path.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -107,8 +107,12 @@ class Rig:
 
     def begin(self, *args: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a sink; its log goes to a file."""
-        log = (self.folder / f"sink-{time.monotonic_ns()}.log").open("wb")
-        command = [sys.executable, "-m", "pipeline", "sink", *args]
+        return self.begin_command("sink", *args, **environment)
+
+    def begin_command(self, *args: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start any command; its log goes to a file."""
+        log = (self.folder / f"{args[0]}-{time.monotonic_ns()}.log").open("wb")
+        command = [sys.executable, "-m", "pipeline", *args]
         return subprocess.Popen(command, cwd=ROOT, env=self.environment() | environment, stdout=log, stderr=log)
 
     def drain(self, *args: str) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Lane:
     async def _block(self, taken: Range) -> tuple[int, Range | None]:
         """Write a planned block; its end and the next block, if that was due and is planned already."""
         self._points.hit("planned")
-        return await self._done(taken, await self._write(taken, again=False))
+        return await self._done(taken, await self.write(taken, again=False))
 
     async def _done(self, taken: Range, rejects: Sequence[Reject]) -> tuple[int, Range | None]:
         """Say that a block is written, and what comes next, in one commit; before it what was refused."""
@@ -159,13 +159,16 @@ class Lane:
             plan = plan_of(taken, plan.t, self._version)
         await self._commit(found.offset, plan)
         self._points.hit("recovering")
-        end, following = await self._done(taken, await self._write(taken, again=True))
+        end, following = await self._done(taken, await self.write(taken, again=True))
         while following is not None:
             end, following = await self._block(following)
         return end
 
-    async def _write(self, taken: Range, *, again: bool) -> list[Reject]:
-        """All rows of a block into their tables; gives back what cannot be written."""
+    async def write(self, taken: Range, *, again: bool) -> list[Reject]:
+        """All rows of a block into their tables; gives back what cannot be written.
+
+        ``again``: it may have been written before, so what is there is looked for first.
+        """
         block = await self._port.build(taken)
         token, rejects = self._port.token(taken), list(block.rejects)
         for number, part in enumerate(block.parts):
