@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from pipeline.domain.geo.datum import Datum, to_wgs84
-from pipeline.domain.geo.places import decimals
+from pipeline.domain.geo.places import LEAST_DECIMALS, decimals
 from pipeline.domain.ids import report_id
 from pipeline.domain.privacy import address_key, generalise_address, person_key, redacted, redacted_label
 from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers, sketches
@@ -31,8 +31,6 @@ from pipeline.events.records import Arrival, Body, Evidence, Origin
 TRANSPORT = frozenset({"received_at", "sent_at", "extra"})
 """Fields that may differ between two deliveries of one record."""
 YEAR_2000: Millis = 946_684_800_000
-COARSE_DECIMALS = 3
-"""Coordinates with fewer decimals (about 110 m) are coarse; their error is at least that of the last digit."""
 DATUMS = {"WGS84": Datum.WGS84, "CGCS2000": Datum.CGCS2000, "GCJ02": Datum.GCJ02, "BD09": Datum.BD09}
 """Datums of the contract; an unknown one is read as WGS-84 and flagged."""
 _pack = msgspec.msgpack.Encoder().encode
@@ -242,7 +240,7 @@ def _point(
     if (lon, lat) in policy.default_points or (lon == 0.0 and lat == 0.0):
         flags.append("default_point")
         return None, None, None
-    coarse = decimals(lon, lat)
+    coarse = decimals(lon, lat) < LEAST_DECIMALS
     datum = DATUMS.get(body["datum"])
     if datum is None:
         flags.append("unknown_datum")
@@ -251,11 +249,10 @@ def _point(
     if not _inside(lon, lat, policy.bounding_box):
         flags.append("outside_city")
         return None, None, None
-    error = _error(body["error_m"], channel, policy)
-    if coarse < COARSE_DECIMALS:
+    if coarse:
         flags.append("coarse_coordinates")
-        error = max(error, 111_000.0 / 10**coarse)
-    return lon, lat, error
+        return None, None, None
+    return lon, lat, _error(body["error_m"], channel, policy)
 
 
 def _axes(lon: float, lat: float, box: tuple[float, float, float, float], flags: list[str]) -> tuple[float, float]:
