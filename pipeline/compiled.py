@@ -67,6 +67,7 @@ MODULES = (
     "pipeline.stages.levels",
     "pipeline.stages.locate",
     "pipeline.stages.notices",
+    "pipeline.stages.reclassify",
     "pipeline.stages.register",
     "pipeline.stages.reported",
     "pipeline.stages.route",

@@ -10,13 +10,16 @@ from typing import Any
 import click
 import msgspec
 
-from pipeline.commands.options import JSON, as_document, table
+from pipeline.commands.options import JSON, STORE, as_document, table
 from pipeline.commands.train import about, card_text
 from pipeline.errors import ConfigFaults, Fault
+from pipeline.learning.corrections import QUERIES, read_renamed, write_corrections
 from pipeline.learning.modelfile import TASKS, read_model
 from pipeline.learning.registry import Registry, Step
+from pipeline.runtime.workspace import Workspace
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
+TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 DRY = click.option("--dry-run", is_flag=True, help="Check and say what would be done; change nothing.")
 NOTE = click.option("--note", default="", help="Why, for the history.")
 
@@ -149,6 +152,27 @@ def rollback_model(
     """
     step = _registry(city, registry).rollback(task, _now(), note, dry_run=dry_run)
     _echo(step, dry_run=dry_run, as_json=as_json)
+
+
+@models_command.command("corrections")
+@STORE
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The table to write.")
+@click.option("--renamed", type=TABLE, help="CSV before,after: units that were renamed or merged.")
+@JSON
+def corrections(store: Path, out: Path, renamed: Path | None, as_json: bool) -> None:
+    """Write what people corrected in a store (categories, units) as labelled rows with where each comes from.
+
+    \b
+    Examples:
+      wangge models corrections --store S --out corrections.csv
+      wangge train classify --dataset taidi data/taidi --corrections corrections.csv --out m.wmodel
+    """
+    names = read_renamed(renamed) if renamed is not None else {}
+    with Workspace(store, create=False) as workspace:
+        found = {task: workspace.tables().rows(sql) for task, sql in QUERIES.items()}
+    count = write_corrections(out, found, names)
+    done = {"written": str(out), "rows": count}
+    click.echo(as_document(done) if as_json else f"{count} corrections written to {out}")
 
 
 def _now() -> str:

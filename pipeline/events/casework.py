@@ -24,6 +24,10 @@ class CaseAction(Value, frozen=True, kw_only=True):
     reason_code: str = ""
     reason: str = ""
     to_department: str = ""
+    to_category: str = ""
+    """For ``reclassify``: ``standard|kind|code``; "" keeps the category."""
+    to_class: str = ""
+    """For ``reclassify``: the case class; "" keeps it."""
 
 
 class NeighbourNotice(Value, frozen=True, kw_only=True):

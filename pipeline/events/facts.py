@@ -159,6 +159,11 @@ class CaseMoved(Fact, frozen=True, kw_only=True):
     reason: str
     hop: int
     due_at: Millis | None
+    from_category: str = ""
+    """Before a reclassification, as ``standard|kind|code``; "" for every other move. So are the next three."""
+    to_category: str = ""
+    from_class: str = ""
+    to_class: str = ""
 
 
 class CaseMerged(Fact, frozen=True, kw_only=True):

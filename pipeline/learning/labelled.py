@@ -14,6 +14,7 @@ from connectors.importers.times import millis
 from connectors.sources.files import discover
 from pipeline.domain.ids import report_id
 from pipeline.domain.textgrams import grams
+from pipeline.learning.corrections import read_corrections
 from pipeline.learning.matrices import near_pairs
 from pipeline.learning.rows import has_rows, read_rows
 
@@ -84,6 +85,15 @@ def simulated_texts(path: Path) -> list[Labelled]:
                 name = report_id(body["source_system"], body["source_ref"])
                 found[name] = Labelled(name, text, label, True, body["received_at"])
     return sorted(found.values(), key=lambda row: (row.at or 0, row.id))
+
+
+def corrected_texts(path: Path) -> list[Labelled]:
+    """Reclassified reports as labelled texts: what a person decided is the label."""
+    return [
+        Labelled(row["subject"], row["text"], row["after"], True, int(row["at"]), "correction")
+        for row in read_corrections(path, "classify")
+        if row["text"] and row["after"]
+    ]
 
 
 def _at(text: str) -> int | None:

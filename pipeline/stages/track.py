@@ -18,6 +18,7 @@ from pipeline.events.facts import ActionRefused, CaseMoved, Fact, FeedbackSent
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.entries import CaseEntry
+from pipeline.stages.reclassify import RECLASSIFY, fault_of, reclassified, with_sides
 
 CHANNEL = "action"
 MAX_HOPS = 3
@@ -35,7 +36,7 @@ def track(book: CaseBook, action: CaseAction, reference: Reference) -> Outcome:
     if action.action_id in case.acted:
         return Outcome(settled=(Settlement(CHANNEL, Fate.LOGGED, Logged.REDELIVERED),))
     move = reference.transition(case.state, action.action)
-    fault = _fault(case, action, move)
+    fault = _fault(case, action, move) or fault_of(case, action, reference)
     if move is None or fault:
         return _refused(action, case.state, fault)
     return _moved(case, action, move, reference)
@@ -80,8 +81,9 @@ def _moved(case: CaseEntry, action: CaseAction, move: Transition, reference: Ref
         refused_by=(*case.refused_by, case.department) if action.action == "refuse" else case.refused_by,
         acted=(*case.acted, action.action_id)[-KEEP_ACTIONS:],
     )  # fmt: skip
-    after = _clocked(after, action, reference)
-    facts: list[Fact] = [moved_fact(case, action, move.to_state, after.due_at)]
+    after = _clocked(reclassified(after, action, reference), action, reference)
+    moved = moved_fact(case, action, move.to_state, after.due_at)
+    facts: list[Fact] = [with_sides(moved, case, after) if action.action == RECLASSIFY else moved]
     return _told_and_ended(after, action, facts, reference)
 
 
@@ -114,7 +116,8 @@ def _told_and_ended(case: CaseEntry, action: CaseAction, facts: list[Fact], refe
         said = feedback(case, action.action_id, action.at, action.origin.offset)
         facts = [*said, *facts] if ended else [*facts, *said]
         after = replace(case, told=len(case.members), ended_at=action.at if ended else None)
-    notices = farewell(after, action.at, action.origin.offset) if ended else ()
+    changed = ended or action.action == RECLASSIFY
+    notices = farewell(after, action.at, action.origin.offset) if changed else ()
     settled = (Settlement(CHANNEL, Fate.LOGGED, Logged.ACTION),)
     return Outcome(tuple(facts), notices, (Change("case", case.case_id, after),), settled)
 
@@ -158,7 +161,7 @@ def feedback(case: CaseEntry, cause: str, at: Millis, recorded: int) -> list[Fac
 
 
 def farewell(case: CaseEntry, at: Millis, recorded: int) -> tuple[NeighbourNotice, ...]:
-    """Tell the neighbour tiles that the case has ended."""
+    """Tell the neighbour tiles what the case is now: that it has ended, or what it is about."""
     return tuple(notice(case, tile, at, recorded) for tile in case.neighbour_tiles)
 
 

@@ -45,7 +45,12 @@ def entries(town: Town) -> list[Any]:
 def allowed(move: Transition, **fields: Any) -> Any:
     """An action that keeps every rule of its move."""
     reason = move.reasons[0] if move.reasons else "x" if move.reason_required else ""
-    given = {"actor_role": move.roles[0], "reason_code": reason, "to_department": "water"} | fields
+    given = {
+        "actor_role": move.roles[0],
+        "reason_code": reason,
+        "to_department": "water",
+        "to_class": "difficult",
+    } | fields
     return an_action(CASE, move.action, **given)
 
 

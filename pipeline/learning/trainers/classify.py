@@ -16,8 +16,14 @@ from pipeline.domain.textgrams import grams
 from pipeline.domain.textmodel import STEPS, TextModel, headed
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.evaluation.measures import Array, accuracy, ece, macro_f1, surest
-from pipeline.learning.corrections import corrected_texts
-from pipeline.learning.labelled import Labelled, folds_of, labelled_texts, segmented_texts, simulated_texts
+from pipeline.learning.labelled import (
+    Labelled,
+    corrected_texts,
+    folds_of,
+    labelled_texts,
+    segmented_texts,
+    simulated_texts,
+)
 from pipeline.learning.matrices import Matrix, counts, inverse_frequency, weighted
 from pipeline.learning.modelfile import Card, write_model
 from pipeline.learning.request import TrainRequest
