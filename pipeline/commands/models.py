@@ -16,7 +16,9 @@ from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.corrections import QUERIES, read_renamed, write_corrections
 from pipeline.learning.modelfile import TASKS, read_model
 from pipeline.learning.registry import Registry, Step
+from pipeline.runtime.city import load_city
 from pipeline.runtime.workspace import Workspace
+from pipeline.settings import settings_from
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 TABLE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -157,18 +159,22 @@ def rollback_model(
 @models_command.command("corrections")
 @STORE
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The table to write.")
-@click.option("--renamed", type=TABLE, help="CSV before,after: units that were renamed or merged.")
+@click.option("--renamed", type=TABLE, help="CSV before,after of units, beside departments.csv.")
 @JSON
 def corrections(store: Path, out: Path, renamed: Path | None, as_json: bool) -> None:
     """Write what people corrected in a store (categories, units) as labelled rows with where each comes from.
+
+    Units that were renamed or merged get their present name: by merged_into of departments.csv, and by --renamed.
 
     \b
     Examples:
       wangge models corrections --store S --out corrections.csv
       wangge train classify --dataset taidi data/taidi --corrections corrections.csv --out m.wmodel
     """
-    names = read_renamed(renamed) if renamed is not None else {}
     with Workspace(store, create=False) as workspace:
+        reference = load_city(settings_from().reference, workspace.city_folder).reference
+        names = {row.id: row.merged_into for row in reference.tables.departments if row.merged_into}
+        names |= read_renamed(renamed) if renamed is not None else {}
         found = {task: workspace.tables().rows(sql) for task, sql in QUERIES.items()}
     count = write_corrections(out, found, names)
     done = {"written": str(out), "rows": count}
