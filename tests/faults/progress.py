@@ -19,10 +19,14 @@ ANSWER_S = 2.0
 
 @dataclass(frozen=True)
 class Struck:
-    """A fault: when (monotonic), and which groups it struck."""
+    """A fault: when (monotonic), and which groups it struck.
+
+    One with ``until`` lasts (a rebalance): what counts is the longest pause of a group that began within it.
+    """
 
     at: float
     groups: tuple[str, ...]
+    until: float = 0.0
 
 
 class Progress:
@@ -46,13 +50,28 @@ class Progress:
 
         A fault after which there was nothing left to do counts nothing.
         """
-        return max((self.recovery(one.at, group) for one in struck for group in one.groups), default=0.0)
+        waits = [self._wait(one, group) for one in struck for group in one.groups]
+        return max(waits, default=0.0)
+
+    def _wait(self, struck: Struck, group: str) -> float:
+        if struck.until:
+            return self.pause(group, struck.at, struck.until)
+        return self.recovery(struck.at, group)
 
     def recovery(self, at: float, group: str) -> float:
-        """Seconds from ``at`` until the group went on."""
+        """Seconds from ``at`` until the group went on. What was committed just before is in the next look's sum."""
         seen = self._seen.get(group, [])
-        before = max((total for when, total in seen if when <= at), default=0)
-        return next((when - at for when, total in seen if when > at and total > before), 0.0)
+        before = max((total for when, total in seen if when <= at + EVERY_S), default=0)
+        return next((when - at for when, total in seen if when > at + EVERY_S and total > before), 0.0)
+
+    def pause(self, group: str, since: float, until: float) -> float:
+        """The longest time without a new commit that began between ``since`` and ``until`` and ended."""
+        longest, last, most = 0.0, since, -1
+        for when, total in self._seen.get(group, []):
+            if total > most:
+                longest = max(longest, when - last) if since <= last <= until and when > since else longest
+                last, most = max(when, since), total
+        return longest
 
     def behind(self) -> list[str]:
         """Where the groups stand behind the end of a partition by more than the mark of one transaction."""

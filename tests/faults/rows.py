@@ -29,7 +29,7 @@ class Row(msgspec.Struct, kw_only=True):
     wanted_kills: int = 0
     """Deaths without which the run proves nothing."""
     recovery_s: float = 0.0
-    """The longest time from a fault until the group that it struck committed something new."""
+    """The longest time from a fault until the group that it struck committed something new; 0: nothing was struck."""
     verified: bool = False
     """Whether `wangge verify` found nothing missing, doubled, different or from nowhere."""
     seconds: float = 0.0
@@ -45,9 +45,10 @@ class Row(msgspec.Struct, kw_only=True):
     def cells(self) -> dict[str, object]:
         """The row by the columns of the table."""
         kills = f"{self.kills}/{self.wanted_kills}" if self.kills < self.wanted_kills else str(self.kills)
+        recovery = f"{self.recovery_s:.1f}" if self.recovery_s else "-"
         values = (
             self.scenario, self.records, self.effects, self.rows, self.lost, self.doubled, kills,
-            f"{self.recovery_s:.1f}", "agrees" if self.verified else "NO", f"{self.seconds:.0f}",
+            recovery, "agrees" if self.verified else "NO", f"{self.seconds:.0f}",
         )  # fmt: skip
         return dict(zip(COLUMNS, values, strict=True))
 

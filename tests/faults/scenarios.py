@@ -171,7 +171,7 @@ def rebalanced(stage: Stage) -> Row:
         grown = time.monotonic()
         world.ledger.wait(stage.records * 3 // 5, PATIENCE_S)
         world.retire("two")
-        struck = [Struck(at, (world.processes["one"].group,)) for at in (grown, time.monotonic())]
+        struck = [Struck(grown, (world.processes["one"].group,), until=time.monotonic())]
         return judge("rebalance", "rebalance: 1, 3, 2 workers", world, stage.records, struck=struck)
 
 

@@ -76,13 +76,14 @@ def _hung(world: World) -> list[Struck]:
     world.engine.disturb(Disturbance("hang", on="INSERT INTO", times=HANGING))
     while not world.engine.disturbed():
         world.ledger.read()
-    struck = Struck(time.monotonic(), (GROUP,))
+    begun = time.monotonic()
     while world.status("sink").get("retries", 0) < HANGING:
         watch(world, 0.1)
-    world.notes.append(f"other partitions went on; given up and done again after {time.monotonic() - struck.at:.1f} s")
+    done = time.monotonic()
+    world.notes.append(f"the inserts that hung were given up and sent again after {done - begun:.1f} s")
     watch(world, INSERT_S)
     world.engine.heal()
-    return [struck]
+    return [Struck(begun, (GROUP,), until=done)]
 
 
 def _stopped(world: World) -> list[Struck]:
@@ -139,7 +140,7 @@ def rebalanced(stage: Stage) -> Row:
         grown = time.monotonic()
         world.ledger.wait(stage.records * 3 // 5, PATIENCE_S)
         world.retire("sink-b")
-        struck = [Struck(at, (GROUP,)) for at in (grown, time.monotonic())]
+        struck = [Struck(grown, (GROUP,), until=time.monotonic())]
         return judge("sinks", "rebalance: 1, 3, 2 sinks", world, stage.records, struck=struck)
 
 

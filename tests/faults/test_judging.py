@@ -56,7 +56,8 @@ def test_tables_are_compared_by_key(
     ("at", "seconds"),
     [
         pytest.param(2.5, 3.5, id="until the group has more than before"),
-        pytest.param(0.5, 0.5, id="the next look"),
+        pytest.param(0.4, 0.6, id="the next look"),
+        pytest.param(0.7, 1.3, id="what was committed just before the fault is no recovery"),
         pytest.param(7.0, 0.0, id="nothing was left to do"),
     ],
 )
@@ -64,6 +65,21 @@ def test_recovery_lasts_until_the_group_commits_something_new(at: float, seconds
     progress = Progress.__new__(Progress)
     progress._seen = {"g": [(0.0, 0), (1.0, 5), (2.0, 9), (3.0, 9), (4.0, 7), (6.0, 12)]}
     assert progress.recovery(at, "g") == seconds
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "seconds"),
+    [
+        pytest.param(0.0, 9.0, 4.0, id="the longest of all"),
+        pytest.param(3.0, 9.0, 3.0, id="one that had begun counts from then"),
+        pytest.param(0.0, 1.5, 1.0, id="one that began later does not"),
+        pytest.param(6.5, 9.0, 0.0, id="one that did not end does not"),
+    ],
+)
+def test_a_rebalance_lasts_as_long_as_the_longest_pause_in_it(since: float, until: float, seconds: float) -> None:
+    progress = Progress.__new__(Progress)
+    progress._seen = {"g": [(0.0, 0), (1.0, 5), (2.0, 9), (3.0, 9), (4.0, 7), (6.0, 12), (7.0, 12)]}
+    assert progress.pause("g", since, until) == seconds
 
 
 def test_the_load_waits_for_the_deaths_it_is_meant_for() -> None:
