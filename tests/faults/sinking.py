@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -63,11 +64,28 @@ def disturbed(name: str, what: str, act: Act, *, old: bool = False) -> Scenario:
 
     def run(stage: Stage) -> Row:
         with stage.chain(name, old=old) as world:
-            world.publish(stage.inputs(), per_second=stage.per_second)
-            world.ledger.wait(stage.records // 20, PATIENCE_S)
+            started = threading.Event()
+            world.publish(stage.inputs(), per_second=stage.per_second, held=_until(started))
+            until_writing(world)
+            started.set()
             return judge(name, what, world, stage.records, struck=act(world))
 
     return run
+
+
+def _until(started: threading.Event) -> Callable[[float], bool]:
+    """Holds most of the load back until there is somebody to carry it, so that the fault meets a load."""
+    return lambda share: share > 0.1 and not started.is_set()
+
+
+def until_writing(world: World) -> None:
+    """Wait until the sink has written its first blocks: only then is there something to disturb."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not world.status("sink").get("blocks", 0):
+        watch(world, 0.2)
+        if time.monotonic() > deadline:
+            message = "the sink writes nothing"
+            raise TimeoutError(message)
 
 
 def _hung(world: World) -> list[Struck]:
@@ -111,8 +129,11 @@ def _engine_killed(world: World) -> list[Struck]:
 def away(stage: Stage) -> Row:
     """No ClickHouse for a minute under load, and a flood on top of it: the sink holds back and goes on by itself."""
     with stage.chain("away") as world:
-        world.publish(stage.inputs(), per_second=min(stage.per_second, stage.records / AWAY_S))
-        watch(world, 3)
+        started = threading.Event()
+        rate = min(stage.per_second, stage.records / AWAY_S)
+        world.publish(stage.inputs(), per_second=rate, held=_until(started))
+        until_writing(world)
+        started.set()
         world.engine.kill9()
         struck = Struck(time.monotonic(), (GROUP,))
         world.publish(list(patrols(FLOOD)))
