@@ -66,6 +66,7 @@ class Stage:
             yield world
 
 
+SPOILED: Record = ("facts.work", "spoiled", b"no fact at all")
 Scenario = Callable[[Stage], Row]
 
 
@@ -142,11 +143,17 @@ def until_frozen(world: World, kept: Kept) -> Struck:
     return Struck(time.monotonic(), (kept.group,))
 
 
+def with_spoiled(records: Sequence[Record]) -> list[Record]:
+    """Now and then a record among the facts that no sink can write, so that it is set aside."""
+    every = max(len(records) // 40, 1)
+    return [one for n, record in enumerate(records) for one in ((record, SPOILED) if n % every == 0 else (record,))]
+
+
 def kafka_killed(stage: Stage) -> Row:
     """kill -9 and restart of the broker under load."""
     with stage.chain("kafka") as world:
         groups = tuple(kept.group for kept in world.processes.values())
-        world.publish(stage.inputs(), per_second=stage.per_second)
+        world.publish(with_spoiled(stage.inputs()), per_second=stage.per_second)
         struck = []
         for share in (5, 2):
             world.ledger.wait(stage.records // share // 2, PATIENCE_S)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from connectors.sinks.clickhouse.broker import GROUP
 from pipeline.wire.serde import encode
 from tests.faults.judging import PATIENCE_S, judge
 from tests.faults.progress import Struck
 from tests.faults.rows import Row
-from tests.faults.scenarios import INTAKE, Scenario, Stage, frozen, patrol, until_killed, watch
+from tests.faults.scenarios import INTAKE, Scenario, Stage, frozen, patrol, until_killed, watch, with_spoiled
 from tests.faults.world import PATIENCE_S as INSERT_S
 from tests.faults.world import Record, World
 from tests.support.front.disturbance import Disturbance
@@ -26,18 +26,11 @@ HANGING = 2
 """Inserts that hang: as many as the sink does at a time."""
 LAG_S = 480
 """Seconds in which a lag of a million has to be settled."""
-SPOILED: Record = ("facts.work", "spoiled", b"no fact at all")
 
 
 def _lives(at: int) -> list[str]:
     once = ("recovering", "probed", "quarantined")
     return [f"{point}:{1 if point in once else at}" for point in LIVES]
-
-
-def _with_spoiled(records: Sequence[Record]) -> list[Record]:
-    """Now and then a record among the facts that no sink can write, so that it is set aside."""
-    every = max(len(records) // 40, 1)
-    return [one for n, record in enumerate(records) for one in ((record, SPOILED) if n % every == 0 else (record,))]
 
 
 def killed(name: str, *, at: int = 2, old: bool = False) -> Scenario:
@@ -47,7 +40,7 @@ def killed(name: str, *, at: int = 2, old: bool = False) -> Scenario:
     def run(stage: Stage) -> Row:
         with stage.chain(name, {"sink": _lives(at)}, old=old) as world:
             held = until_killed([world.processes["sink"]], len(LIVES))
-            world.publish(_with_spoiled(stage.inputs()), per_second=stage.per_second, held=held)
+            world.publish(with_spoiled(stage.inputs()), per_second=stage.per_second, held=held)
             what = f"kill -9 of sink at every point ({server})"
             row = judge(name, what, world, stage.records, wanted_kills=len(LIVES))
             row.notes.append(f"{world.ledger.unreadable} spoiled facts set aside")
