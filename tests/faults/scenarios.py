@@ -143,10 +143,14 @@ def until_frozen(world: World, kept: Kept) -> Struck:
     return Struck(time.monotonic(), (kept.group,))
 
 
-def with_spoiled(records: Sequence[Record]) -> list[Record]:
-    """Now and then a record among the facts that no sink can write, so that it is set aside."""
-    every = max(len(records) // 40, 1)
-    return [one for n, record in enumerate(records) for one in ((record, SPOILED) if n % every == 0 else (record,))]
+def with_spoiled(records: Sequence[Record], since: float = 0.0) -> list[Record]:
+    """Now and then a record among the facts that no sink can write, so that it is set aside.
+
+    ``since`` is the share of the load before the first: a block of nothing else has no row to look for or to insert.
+    """
+    every, first = max(len(records) // 40, 1), int(len(records) * since)
+    spoiled = {number for number in range(first, len(records), every)}
+    return [one for number, record in enumerate(records) for one in (record, *([SPOILED] * (number in spoiled)))]
 
 
 def kafka_killed(stage: Stage) -> Row:

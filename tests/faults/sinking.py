@@ -19,6 +19,8 @@ from tests.support.servers import FrontServer
 
 LIVES = ("taken", "planned", "recovering", "probed", "between", "inserted", "quarantined", "done")
 """Where the sink dies in each of its lives: after a death behind a plan, the next two die while they repair."""
+SPOILED_SINCE = 0.65
+"""After the life that dies between two tables, before the one that dies behind quarantine."""
 FLOOD = 100_000
 LAG = 1_000_000
 AWAY_S = 60
@@ -40,7 +42,7 @@ def killed(name: str, *, at: int = 2, old: bool = False) -> Scenario:
     def run(stage: Stage) -> Row:
         with stage.chain(name, {"sink": _lives(at)}, old=old) as world:
             held = until_killed([world.processes["sink"]], len(LIVES))
-            world.publish(with_spoiled(stage.inputs()), per_second=stage.per_second, held=held)
+            world.publish(with_spoiled(stage.inputs(), SPOILED_SINCE), per_second=stage.per_second, held=held)
             what = f"kill -9 of sink at every point ({server})"
             row = judge(name, what, world, stage.records, wanted_kills=len(LIVES))
             row.notes.append(f"{world.ledger.unreadable} spoiled facts set aside")

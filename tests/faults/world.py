@@ -135,9 +135,10 @@ class World:
 
     def _publish(self, records: Sequence[Record], per_second: float, times: int, held: Callable[[float], bool]) -> None:
         def each() -> Iterator[Record]:
+            holding = True
             for number, record in enumerate(paced(records, per_second)):
-                if number % PULSE == 0:
-                    _hold(held, number / len(records))
+                if holding and number % PULSE == 0:
+                    holding = _waited(held, number / len(records))
                 yield from (record for _ in range(times))
 
         self.fill(each())
@@ -238,10 +239,14 @@ class World:
                 gone.result()
 
 
-def _hold(held: Callable[[float], bool], share: float) -> None:
+def _waited(held: Callable[[float], bool], share: float) -> bool:
+    """Wait while the load is held back; False when that took too long: then it is held back no more."""
     until = time.monotonic() + HOLD_S
-    while held(share) and time.monotonic() < until:
+    while held(share):
+        if time.monotonic() > until:
+            return False
         time.sleep(0.05)
+    return True
 
 
 def paced(records: Sequence[Record], per_second: float) -> Iterator[Record]:
