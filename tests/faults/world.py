@@ -39,6 +39,8 @@ SESSION_MS = 6_000
 """Session of every member here; a frozen one is out of its group after it. The usual is 10 s."""
 PATIENCE_S = 10
 """Seconds that an insert may take here. The usual is 30 s."""
+MEMORY_MB = 8
+"""Megabytes of records that may wait in a sink here, so that it has to hold back. The usual is 64."""
 HOLD_S = 60
 """The longest that the load is held back for a death that does not come."""
 OWN_OUTPUTS = ("changelog.", "assignments.", "status.", "retry.")
@@ -162,7 +164,7 @@ class World:
 
     def sink(self, name: str = "sink", variants: Sequence[str] = ()) -> Kept:
         """A sink kept alive."""
-        words = ["sink", "--patience", str(PATIENCE_S)]
+        words = ["sink", "--patience", str(PATIENCE_S), "--memory-mb", str(MEMORY_MB)]
         return self._keep(name, words, GROUP, [["--fault-point", one] for one in variants])
 
     def _keep(self, name: str, words: Sequence[str], group: str, variants: Sequence[Sequence[str]]) -> Kept:
