@@ -15,6 +15,7 @@ from connectors.sinks.clickhouse.plan import Range
 from pipeline.errors import StopRun
 from pipeline.events.base import Value
 from pipeline.events.facts import CaseFiled
+from pipeline.events.records import Origin
 from pipeline.runtime.backfilling import (
     MOST_IN_COMMIT,
     KafkaSource,
@@ -165,7 +166,7 @@ def test_a_partition_of_inputs_leaves_out_ticks_and_what_a_retry_sent_back() -> 
     ]  # fmt: skip
     source = KafkaSource(Logs({("p-reports.hotline", 0): records}), "p-", "reports.hotline/0", (5, 10))  # type: ignore[arg-type]
     found = list(source)
-    assert [one.origin for one in found] == [("reports.hotline", 0, 5), ("reports.hotline", 0, 9)]
+    assert [one.origin for one in found] == [Origin("reports.hotline", 0, 5), Origin("reports.hotline", 0, 9)]
     assert (found[0].fault, found[1].fault is None) == (None, False)
     later = KafkaSource(Logs({("p-reports.hotline", 0): records}), "p-", "reports.hotline/0", (5, 10))  # type: ignore[arg-type]
     later.skip(6)
