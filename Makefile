@@ -46,7 +46,7 @@ stack-down: $(STAMP) ## Stop them; their data stays in out/stack
 stack-status: $(STAMP) ## Tell what of the stack runs, and where
 	@$(BIN)/python -m deploy.stack status
 
-bench: $(STAMP) ## Measure rates and memory on this machine
+bench: compile ## Measure rates and memory on this machine, compiled where a compiler is there
 	@$(BIN)/python bench/run.py
 
 demo-kafka: servers ## The same day through Kafka, compared with one process
