@@ -61,13 +61,13 @@ class Judged:
     own: tuple[str, ...]
 
 
-def judge(cases: BorderCases, layer: Layer, rule: BorderRule, known: Practice | None = None) -> Judged:
-    """Judge all cases in their order; ``known`` is a ledger from before the first of them."""
+def judge(cases: BorderCases, layer: Layer, rule: BorderRule) -> Judged:
+    """Judge all cases in their order, with a ledger that is empty before the first of them."""
     scan = LayerIndex(layer).borders(cases.lons, cases.lats, cases.errors_m, rule.band_m)
     prior = loosened(scan.distances_m, scan.probabilities, scan.starts, rule.line)
     own = tuple([layer.codes[cell] if cell >= 0 else "" for cell in scan.own.tolist()])
     other_m = _to_others(scan.own, scan.cells, scan.distances_m, scan.starts)
-    ledger = known if known is not None else Practice(layer.plane, rule.practice or USUAL)
+    ledger = Practice(layer.plane, rule.practice or USUAL)
     doubt = np.ones(len(own))
     cells = [layer.codes[cell] for cell in scan.cells.tolist()]
     starts, shares = scan.starts.tolist(), prior.tolist()

@@ -63,8 +63,9 @@ def evaluate(request: EvaluateRequest) -> Report:
 
 
 def read_wards(path: Path) -> Layer:
-    """The wards from ``polygons`` in the folder or beside it."""
-    for file in polygon_files(path, POLYGONS)[:1]:
+    """The wards from ``polygons`` in the folder, beside it or one above, else from the folder itself."""
+    whole = path.resolve()
+    for file in [*polygon_files(path, POLYGONS), *polygon_files(whole.parent, POLYGONS), *whole.glob(POLYGONS)][:1]:
         spec = LayerSpec(name="ward", system="ward", kind="ward", version="1", code_property="WARD", mend=True)
         try:
             return read_layer(file.read_bytes(), spec)

@@ -140,6 +140,20 @@ def test_without_polygons_the_remedy_is_told(tmp_path: Path) -> None:
         measured(folder)
 
 
+@pytest.mark.parametrize("place", ["set/polygons", "polygons", "../polygons", "set"])
+def test_polygons_are_found_in_the_folder_and_beside_it(tmp_path: Path, place: str) -> None:
+    folder = write(tmp_path / "parts" / "set", rows(6))
+    target = (folder.parent / place).resolve()
+    target.mkdir(exist_ok=True)
+    (folder / "polygons" / "boston_wards.geojson").rename(target / "boston_wards.geojson")
+    assert measured(folder).rows == 6
+
+
+def test_there_is_no_model_of_borders(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFaults, match="learns as it goes"):
+        measured(tmp_path, model=tmp_path / "m")
+
+
 def test_a_set_without_borders_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigFaults, match="boston311"):
         evaluate(EvaluateRequest("taidi", tmp_path))

@@ -19,4 +19,7 @@ def evaluate(request: EvaluateRequest) -> Report:
     if found is None:
         remedy = f"borders are measured on {', '.join(DATASETS)}"
         raise ConfigFaults([Fault("boundary", "--dataset", request.dataset, remedy)])
+    if request.model is not None:
+        remedy = "leave it out: borders are judged by rules and by a ledger that learns as it goes"
+        raise ConfigFaults([Fault("boundary", "--model", str(request.model), remedy)])
     return found(request)
