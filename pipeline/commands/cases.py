@@ -53,7 +53,8 @@ SHOWN: dict[str, list[str]] = {
     "reports": ["at", "channel", "report_id", "outcome", "rule", "method", "confidence", "title", "text", "flags"],
     "links": ["at", "report_id", "how", "distance_m", "gap_ms", "similarity", "score", "rule"],
     "assignments": [
-        "hop", "at", "department", "person", "team", "due_at", "reason", "candidates", "legal_basis", "law_overlap",
+        "hop", "at", "department", "person", "team", "due_at", "reason", "candidates", "probabilities", "model",
+        "legal_basis", "law_overlap",
     ],
     "moves": ["at", "action", "from_state", "to_state", "actor_role", "actor_unit", "reason_code", "reason"],
     "boundaries": ["flags", "layers", "codes", "distances_m", "probabilities", "lead", "due_at"],

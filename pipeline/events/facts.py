@@ -140,6 +140,9 @@ class CaseDispatched(Fact, frozen=True, kw_only=True):
     lat: float | None
     address: str
     summary: str
+    probabilities: tuple[float, ...] = ()
+    model: str = ""
+    features: tuple[str, ...] = ()
 
 
 class CaseMoved(Fact, frozen=True, kw_only=True):

@@ -76,6 +76,7 @@ def dispatched_fact(located: LocatedReport, case: str, route: Route) -> CaseDisp
         clock=route.clock, duty=route.duty, reason=route.reason, candidates=route.candidates,
         legal_basis=route.legal_basis, law_overlap=route.law_overlap, street=place.street, grid=place.grid,
         lon=report.lon, lat=report.lat, address=report.address, summary=report.title or report.text,
+        probabilities=route.probabilities, model=route.model, features=route.features,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pipeline.domain.reference.model import Department, Reference
 from pipeline.domain.unitmodel import UnitModel
 from pipeline.domain.unitquestion import Unit
 from pipeline.stages.decisions import Route
+from pipeline.stages.reported import dispatched_fact
 from pipeline.stages.route import SURE, TRIAGE, Router, _told
 from tests.builders import located
 from tests.small_city import STALLS, WASTE, city, with_tables
@@ -130,3 +131,11 @@ def test_a_route_to_a_dead_unit_is_a_fault_of_the_set() -> None:
 
 def replace_duties(reference: Reference, *duties: Any) -> Reference:
     return with_tables(departments=reference.tables.departments, duties=duties)
+
+
+def test_the_dispatched_fact_carries_what_the_model_said() -> None:
+    report = located("1", 0, WASTE)
+    filed = routed(WASTE, history((WASTE, "water", 50)))
+    fact = dispatched_fact(report, "case", filed)
+    assert (fact.model, fact.probabilities, fact.features) == (filed.model, filed.probabilities, filed.features)
+    assert fact.model
