@@ -216,8 +216,7 @@ class Reference:
         return frozenset(codes | {area.code for area in self.tables.areas if area.area_type in types})
 
     def _typed(self, duty: Duty, areas: tuple[str, ...]) -> bool:
-        found = (self._area.get(code) for code in areas)
-        return any(area is not None and area.area_type == duty.area_type for area in found)
+        return any((area := self._area.get(code)) is not None and area.area_type == duty.area_type for code in areas)
 
     def limits_for(self, device_kind: str, metric: str, zone: str, at: Millis) -> tuple[SensorLimit, ...]:
         """Limits in force: those of the zone, else those for all zones (``*``); limits of any metric come with them."""
