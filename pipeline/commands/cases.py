@@ -50,7 +50,9 @@ SHOWN: dict[str, list[str]] = {
         "filing_rule", "filing_reason", "measured", "unit", "lon", "lat", "district", "street", "community", "grid",
         "grid_version", "component_code", "border_flags", "recurrence_of", "reference_version",
     ],
-    "reports": ["at", "channel", "report_id", "outcome", "rule", "method", "confidence", "title", "text", "flags"],
+    "reports": [
+        "at", "channel", "report_id", "outcome", "rule", "method", "confidence", "candidates", "title", "text", "flags",
+    ],
     "links": ["at", "report_id", "how", "distance_m", "gap_ms", "similarity", "score", "rule"],
     "assignments": [
         "hop", "at", "department", "person", "team", "due_at", "reason", "candidates", "probabilities", "model",

@@ -70,6 +70,10 @@ class ReportSettled(Fact, frozen=True, kw_only=True):
     flags: tuple[str, ...]
     title: str
     text: str
+    candidates: tuple[str, ...] = ()
+    """Categories or labels that the words or a model spoke for, best first; empty where a code decided."""
+    candidate_shares: tuple[float, ...] = ()
+    """How likely each candidate is, 0..1. ``method`` names the version of the model."""
 
 
 class CaseFiled(Fact, frozen=True, kw_only=True):

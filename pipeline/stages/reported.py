@@ -39,6 +39,8 @@ def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, r
         component_code=place.component_code or report.component_code, border_flags=place.border_flags,
         border_m=place.border_m, evidence=_written(report.evidence),
         flags=report.flags + about.flags, title=report.title, text=report.text,
+        candidates=tuple([one.key for one in about.candidates]) if about.candidates else (),
+        candidate_shares=tuple([one.share for one in about.candidates]) if about.candidates else (),
     )  # fmt: skip
 
 

@@ -54,10 +54,14 @@ def test_a_promoted_model_decides_in_a_run_and_people_correct_it(
     store, inputs = tmp_path / "S", orders(tmp_path / "a.jsonl", uncoded("1", TOLD))
     run = ("--store", store, "--city", city, "--no-answers", "--json")
     assert wangge("run", inputs, *run).code == 0
-    sql = "SELECT r.method AS method, r.code AS code, c.case_id AS case_id FROM reports AS r, cases AS c"
+    sql = """SELECT r.method AS method, r.candidates AS candidates, r.candidate_shares AS shares, r.code AS code,
+             c.case_id AS case_id FROM reports AS r, cases AS c"""
     (report,) = wangge("sql", sql, "--store", store, "--json").document["data"]
     assert report["method"].startswith(f"model {card['version']}")
     assert report["code"] == "06010"
+    assert report["candidates"][0] == WASTE
+    assert report["shares"] == sorted(report["shares"], reverse=True)
+    assert sum(report["shares"]) == pytest.approx(1, abs=0.001)
 
     action = {
         "schema": "CaseAction", "source_system": "desk", "source_ref": "a1", "case_id": report["case_id"],
