@@ -157,7 +157,7 @@ class Casework:
         days = self.policy.duplicates.findable_days((about.standard, about.kind, about.code))
         entry = entry_of(located, case, filing, route, days, tiles)
         facts: list[Fact] = [
-            settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, case),
+            settled_fact(located, filing.fate, filing.outcome, _reason(filing, verdict), filing.rule, case),
             filed_fact(located, case, filing, verdict, self.policy.reference.version),
             dispatched_fact(located, case, route),
         ]
@@ -244,6 +244,7 @@ def _remember(located: LocatedReport, verdict: Verdict, origin: int, *, opened: 
     seen = SeenReport(
         tile=located.place.tile, origin=origin, day=report.received_at // DAY_MS, opened=opened, link=link,
         after=verdict.recurrence_of, complaint=bool(verdict.repeat_complaint_of),
+        maybe=verdict.suggested, likely=verdict.score if verdict.suggested else 0.0,
     )  # fmt: skip
     return Change("seen", report.report_id, seen)
 
@@ -252,11 +253,21 @@ def _verdict_of(seen: SeenReport) -> Verdict:
     link = seen.link
     if link is None:
         complaint = seen.after if seen.complaint else ""
-        return Verdict(recurrence_of=seen.after, repeat_complaint_of=complaint)
+        return Verdict(
+            recurrence_of=seen.after, repeat_complaint_of=complaint, suggested=seen.maybe, score=seen.likely
+        )  # fmt: skip
     return Verdict(
         case_id=link.case_id, how=link.how, score=link.score, distance_m=link.distance_m, gap_ms=link.gap_ms,
         similarity=link.similarity, rule=link.rule,
     )  # fmt: skip
+
+
+def _reason(filing: Filing, verdict: Verdict) -> str:
+    """Why it was filed; where it may repeat a case after all, a person reads which and how likely."""
+    if not verdict.suggested:
+        return filing.reason
+    maybe = f"may repeat {verdict.suggested} ({verdict.score:.0%})"
+    return f"{filing.reason}; {maybe}" if filing.reason else maybe
 
 
 def _named(verdict: Verdict, located: LocatedReport) -> Verdict:

@@ -17,8 +17,6 @@ class Verdict(Value, frozen=True, kw_only=True):
     rule: str = ""
     suggested: str = ""
     """A case that the report may be a duplicate of: too unsure to merge, likely enough to ask a person."""
-    judgement: str = ""
-    """What the model or rule looked at, for the log of decisions."""
     recurrence_of: str = ""
     repeat_complaint_of: str = ""
 

@@ -109,7 +109,7 @@ class SeenLink(Value, frozen=True, kw_only=True, array_like=True):
     rule: str
 
 
-class SeenReport(Value, frozen=True, kw_only=True, array_like=True):
+class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
     """How a report was answered, so that its replay is answered the same; the id of a case it opened is derived."""
 
     tile: str
@@ -121,6 +121,9 @@ class SeenReport(Value, frozen=True, kw_only=True, array_like=True):
     """The ended case of which the opened case is a recurrence."""
     complaint: bool = False
     """Whether it came from the person who had reported that one."""
+    maybe: str = ""
+    """The case that it may repeat: too unsure to merge."""
+    likely: float = 0.0
 
     def case_of(self, report_id: str) -> str:
         """The case the report is part of; "" when it opened none and joined none."""

@@ -255,3 +255,36 @@ def test_an_action_on_the_case_leaves_it_a_candidate() -> None:
     town.send(first)
     town.send(an_action(case_of(first), "sign"))
     assert town.send(located("2", 70)).settled[0].outcome == "duplicate"
+
+
+def test_a_suggestion_is_told_to_people_and_a_replay_tells_it_again() -> None:
+    """Too unsure to merge: the report opens a case, and the reason of its settlement names the case it may repeat."""
+    from dataclasses import replace
+
+    from pipeline.stages.casework import Casework
+
+    town = Town()
+    first, second = pair(10, text="", xy=(-500.0, 20.0))
+    town.send(first)
+    unsure = replace(town.stage.policy.duplicates, threshold=1.0, suggest=0.01)
+    town.stage = Casework(replace(town.stage.policy, duplicates=unsure))
+    said = town.send(second)
+    settled = next(fact for fact in said.facts if fact.fact_id == second.report.report_id)
+    assert (settled.fate, f"may repeat {case_of(first)}" in settled.reason) == ("filed", True)
+    assert town.send(second).facts == said.facts
+
+
+def test_what_nobody_could_name_is_merged_neither_within_a_tile_nor_across_its_edge() -> None:
+    within, across = Town(), Town()
+    for number, x in enumerate((-500.0, -499.0)):
+        within.send(located(str(number), number, xy=(x, 0.0), text=TEXT, category=None))
+    for number, x in enumerate((-4.0, 4.0)):
+        across.send(located(str(number), number, xy=(x, 0.0), text=TEXT, category=None), hold=True)
+    across.deliver()
+    for town in (within, across):
+        cases = [case for book in town.books.values() for case in _cases(book)]
+        assert [case.merged_into for case in cases] == ["", ""]
+
+
+def _cases(book: Any) -> list[Any]:
+    return [book.case(key) for space, key, _ in book.entries() if space == "case"]
