@@ -213,8 +213,7 @@ def _channel(schema: str, body: Body) -> str:
 
 def _label(body: Body, name: str) -> str:
     """A short text that is no report of its own, redacted."""
-    said = body[name]
-    return (redacted_label(blank_to_none(said) or "")) if said else ""
+    return redacted_label(blank_to_none(body[name]) or "") if body[name] else ""
 
 
 def _text(body: Body, name: str, flags: list[str]) -> str:

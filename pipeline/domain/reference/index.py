@@ -128,3 +128,11 @@ def persons_by_area(persons: Iterable[Person]) -> dict[str, tuple[Person, ...]]:
         for area in person.areas:
             found.setdefault(area, []).append(person)
     return {area: tuple(rows) for area, rows in found.items()}
+
+
+def named_by_duties(duties: Iterable[Duty], areas: Iterable[Area]) -> frozenset[str]:
+    """Codes of the areas that a duty line names, by code or by their type."""
+    lines = list(duties)
+    types = {duty.area_type for duty in lines if duty.area_type}
+    typed = {area.code for area in areas if area.area_type in types}
+    return frozenset(typed | {duty.area for duty in lines if duty.area})

@@ -17,6 +17,7 @@ from pipeline.domain.reference.index import (
     duty_lines,
     grouped,
     in_force,
+    named_by_duties,
     persons_by_area,
     unique,
 )
@@ -211,9 +212,7 @@ class Reference:
 
     def areas_of_duties(self) -> frozenset[str]:
         """The areas that a duty line names, by code or by their type: no other area changes who answers."""
-        codes = {duty.area for duty in self.tables.duties if duty.area}
-        types = {duty.area_type for duty in self.tables.duties if duty.area_type}
-        return frozenset(codes | {area.code for area in self.tables.areas if area.area_type in types})
+        return named_by_duties(self.tables.duties, self.tables.areas)
 
     def _typed(self, duty: Duty, areas: tuple[str, ...]) -> bool:
         return any((area := self._area.get(code)) is not None and area.area_type == duty.area_type for code in areas)
