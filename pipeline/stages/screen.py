@@ -245,11 +245,8 @@ def _point(
         flags.append("unknown_datum")
     elif datum is not Datum.WGS84:
         lon, lat = to_wgs84(lon, lat, datum)
-    if not _inside(lon, lat, policy.bounding_box):
-        flags.append("outside_city")
-        return None, None, None
-    if coarse:
-        flags.append("coarse_coordinates")
+    if coarse or not _inside(lon, lat, policy.bounding_box):
+        flags.append("coarse_coordinates" if _inside(lon, lat, policy.bounding_box) else "outside_city")
         return None, None, None
     return lon, lat, _error(body["error_m"], channel, policy)
 
