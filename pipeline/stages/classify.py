@@ -10,6 +10,7 @@ reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,7 @@ UNKNOWN_KIND = "不明"
 """How names of categories begin that stand for things nobody could tell apart."""
 BY_MODEL = "model "
 """How the method of a category that a model gave begins; the version of the model follows."""
+_BROKEN = re.compile("(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
 CITIZENS = frozenset({"hotline", "citizen-app", "chat-group", "open311", "web"})
 """Channels on which citizens speak themselves: what they ask for may belong elsewhere."""
 _CALM: frozenset[str] = frozenset()
@@ -67,7 +69,7 @@ class Classifier:
 
     def classify_many(self, reports: Sequence[ScreenedReport]) -> list[Classification]:
         """The same for many; equal to one by one."""
-        texts = [fold(f"{report.title} {report.text}") for report in reports]
+        texts = [fold(f"{report.title} {unbroken(report.text)}") for report in reports]
         if self.model is None:
             named = [self._named(report, text) for report, text in zip(reports, texts, strict=True)]
         else:
@@ -239,6 +241,11 @@ class Classifier:
         """The first rule whose conditions all hold; there are few different questions, so answers are remembered."""
         category = self.reference.category(*key) if key is not None else None
         return next((rule for rule in self._rules if _holds(rule, channel, category, words, severity)), None)
+
+
+def unbroken(text: str) -> str:
+    """A text without blanks between ideographs: people and devices put them inside words (起 火), where none belong."""
+    return _BROKEN.sub("", text) if " " in text else text
 
 
 def _needs_history(rule: ClassRule) -> bool:

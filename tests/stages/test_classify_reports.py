@@ -212,3 +212,19 @@ def test_codes_of_one_family_and_unit_are_no_reason_to_wait(text: str, code: str
 )  # fmt: skip
 def test_codes_that_nobody_knows_are_flagged(fields: dict[str, str], flags: tuple[str, ...]) -> None:
     assert CLASSIFIER.classify(a_report("unknown", **fields)).flags == flags
+
+
+@pytest.mark.parametrize(
+    ("text", "case_class"),
+    [
+        pytest.param("居民楼起 火冒浓 烟", "emergency", id="blanks inside a word"),
+        pytest.param("高压线掉下来了", "emergency", id="a fallen power line"),
+        pytest.param("树倒下来压住电线", "emergency", id="a tree on a line"),
+        pytest.param("自来水管爆了", "emergency", id="a burst main"),
+        pytest.param("绿化带被压成停车位", "general", id="nobody lies under it"),
+        pytest.param("一下雨就积水，水没过脚踝", "general", id="a puddle"),
+        pytest.param("担心水管爆裂", "general", id="a fear"),
+    ],
+)
+def test_what_words_of_danger_mean(text: str, case_class: str) -> None:
+    assert classified(text=text).case_class == case_class
