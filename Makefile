@@ -52,8 +52,9 @@ bench: compile ## Measure rates and memory on this machine, compiled where a com
 demo-kafka: servers ## The same day through Kafka, compared with one process
 	@$(BIN)/wangge demo --kafka
 
-bench-kafka: servers ## Measure beside other stream frameworks on one broker
-	@$(BIN)/python -m bench.kafka
+bench-kafka: servers compile ## Measure beside other stream frameworks on one broker; writes docs/benchmarks-kafka.md
+	@deploy/setup/peers.sh
+	@$(BIN)/python -m bench.kafka --markdown
 
 test-faults: servers ## The fault matrix: kill, freeze and starve real processes on real servers
 	@$(BIN)/python -m tests.faults

@@ -74,6 +74,7 @@ MODULES = (
     "pipeline.stages.screen",
     "pipeline.stages.screen_readings",
     "pipeline.stages.series",
+    "pipeline.stages.status",
     "pipeline.stages.track",
     "pipeline.stages.work",
     "pipeline.state",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ import click
 import msgspec
 
 from bench.inputs import prepared
-from bench.kafka import feeding, latency, recovery, scale
+from bench.kafka import feeding, latency, recovery, scale, scanning
 from bench.kafka.compare import compared, race_of
-from bench.kafka.inputs import reports
-from bench.kafka.race import CONTENDERS, PEERS, ROOT
+from bench.kafka.inputs import Sent, reports
+from bench.kafka.kept import Kept, conditions
+from bench.kafka.race import CONTENDERS, PEERS, ROOT, Contender
 from bench.kafka.report import as_text, document, sizing
-from bench.kafka.sizes import FULL, QUICK
+from bench.kafka.sizes import FULL, QUICK, Sizes, changed
 from bench.kafka.topics import Cluster
 from deploy.stack.servers import KafkaServer
 
-SECTIONS = ("a", "b", "latency", "scale", "recovery")
+SECTIONS = ("a", "b", "feeding", "spotter", "latency", "emergencies", "scale", "weights", "recovery")
+FILL = "fill"
+RACES = ("a", "b")
 SETTINGS = {"group.initial.rebalance.delay.ms": "0", "log.segment.bytes": "1073741824"}
 
 
@@ -47,73 +51,130 @@ def broker(given: str | None) -> Iterator[str]:
 
 
 def _chosen(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    chosen = tuple(word.strip() for word in value.split(","))
-    if unknown := [word for word in chosen if word not in SECTIONS]:
+    chosen = tuple(word.strip() for word in value.split(",") if word.strip())
+    if unknown := [word for word in chosen if word not in MEASURES]:
         message = f"{', '.join(unknown)}: choose from {', '.join(SECTIONS)}"
         raise click.BadParameter(message)
     return chosen
+
+
+def _sized(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        changed(FULL, value)
+    except ValueError as fault:
+        raise click.BadParameter(str(fault)) from fault
+    return value
 
 
 @click.command()
 @click.option("--only", default=",".join(SECTIONS), callback=_chosen, show_default=True, help="Sections, e.g. a,b.")
 @click.option("--who", default="", help="Contenders of a and b by a part of their names, e.g. bare,Bytewax.")
 @click.option("--quick", is_flag=True, help="Small inputs, one run: does it work, not how fast.")
+@click.option(
+    "--size",
+    "changes",
+    multiple=True,
+    callback=_sized,
+    metavar="NAME=NUMBER",
+    help="Another size than usual, e.g. runs=1 or backlog=200000; the page tells it.",
+)
+@click.option("--kept", "only_kept", is_flag=True, help="Measure nothing: tell what is kept.")
 @click.option("--bootstrap", help="A broker to measure on instead of one of its own; topics are removed after use.")
 @click.option("--scratch", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "out" / "bench")
 @click.option("--json", "as_json", is_flag=True, help="Print every run as one JSON document.")
 @click.option("--markdown", is_flag=True, help="Write docs/benchmarks-kafka.md and docs/sizing.md from kept figures.")
 def bench(
-    only: tuple[str, ...], who: str, quick: bool, bootstrap: str | None, scratch: Path, as_json: bool, markdown: bool
-) -> None:
+    only: tuple[str, ...], who: str, quick: bool, changes: tuple[str, ...], only_kept: bool, bootstrap: str | None,
+    scratch: Path, as_json: bool, markdown: bool,
+) -> None:  # fmt: skip
     """Measure Wangge on Kafka.
 
     \b
-    a         decode and route to another topic, beside peers and a bare loop
-    b         all stages, beside peers and a bare loop
-    latency   publish to department, to a row, emergencies before a backlog, action to status
-    scale     1 and 2 workers, few and many partitions, few and many departments; what a record weighs
-    recovery  a worker that comes back to many open cases
+    a            decode and route to another topic, beside peers and a bare loop
+    b            all stages, beside peers and a bare loop
+    feeding      what the stages cost by the number of records fed at once, without Kafka
+    spotter      how fast the spotter reads ahead of a backlog
+    latency      1,000 reports a second: publish to department, to a row; action to status
+    emergencies  before a backlog, on the urgent topic and by their words alone
+    scale        1 and 2 workers, few and many partitions, few and many departments
+    weights      what the sizing page needs: readings, sink, bytes on the disk
+    recovery     a worker that comes back to many open cases
+    fill         only the part of recovery that takes long: its changelog, left on the broker of --bootstrap
 
-    Peers are installed by `make bench-kafka`. Figures of full runs are kept in --scratch, section by section, and
-    --markdown writes the pages from all that are kept.
+    Peers are installed by `make bench-kafka`. Figures of full runs are kept in --scratch as soon as a section is done,
+    so a long measurement can be done in parts; --markdown writes the pages from all that are kept.
+
+    \b
+    python -m bench.kafka --only a --who bare,Wangge --size runs=1
+    python -m bench.kafka --only latency,emergencies
+    python -m bench.kafka --kept --markdown
     """
-    results = _measured(only, who, quick, bootstrap, scratch)
-    kept = scratch / "kafka-figures.json"
-    if not quick and not who:
-        results = {**(msgspec.json.decode(kept.read_bytes()) if kept.exists() else {}), **results}
-        kept.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
+    kept, results = Kept(scratch / "kafka-figures.json"), dict[str, Any]()
+    if not only_kept:
+        sizes = changed(QUICK if quick else FULL, changes)
+        for section, found, circumstances in _measured(only, who, bootstrap, scratch, sizes):
+            results[section] = found
+            if not quick and not who:
+                kept.add(section, found, circumstances)
+    if only_kept or not (quick or who):
+        results = kept.results()
     if markdown:
-        (ROOT / "docs" / "benchmarks-kafka.md").write_text(document(results), encoding="utf-8")
-        (ROOT / "docs" / "sizing.md").write_text(sizing(results), encoding="utf-8")
+        (ROOT / "docs" / "benchmarks-kafka.md").write_text(document(kept.results()), encoding="utf-8")
+        (ROOT / "docs" / "sizing.md").write_text(sizing(kept.results()), encoding="utf-8")
     click.echo(msgspec.json.format(msgspec.json.encode(results)).decode() if as_json else as_text(results, quick=quick))
 
 
-def _measured(only: tuple[str, ...], who: str, quick: bool, bootstrap: str | None, scratch: Path) -> dict[str, Any]:
-    sizes = QUICK if quick else FULL
-    say("inputs ...")
-    folder = prepared(scratch, sizes.day)
-    sent, city = reports(folder / "reports"), folder / "city"
+@dataclass(frozen=True)
+class Bench:
+    """What every section needs."""
+
+    cluster: Cluster
+    sizes: Sizes
+    folder: Path
+    sent: Sequence[Sent]
+    contenders: Sequence[Contender]
+
+    def race(self, task: Any) -> Any:
+        """Every contender at a task."""
+        race = race_of(task, self.cluster, self.sizes, self.folder / "city", self.sent)
+        return compared(race, self.sizes.runs, say, self.contenders)
+
+
+MEASURES: Mapping[str, Callable[[Bench], Any]] = {
+    "a": lambda one: one.race("route"),
+    "b": lambda one: one.race("stages"),
+    "feeding": lambda one: feeding.measured(one.folder / "city", one.sent),
+    "spotter": lambda one: scanning.measured(one.cluster, one.sizes, one.sent),
+    "latency": lambda one: latency.steady(one.cluster, one.sizes, one.folder),
+    "emergencies": lambda one: latency.emergencies(one.cluster, one.sizes, one.folder),
+    "scale": lambda one: scale.measured(one.cluster, one.sizes, one.folder, one.sent, say),
+    "weights": lambda one: scale.weighed(one.cluster, one.sizes, one.folder, one.sent),
+    FILL: lambda one: recovery.filled(one.cluster, one.sizes, one.folder),
+    "recovery": lambda one: recovery.measured(one.cluster, one.sizes, one.folder, say),
+}
+
+
+def _measured(
+    only: Sequence[str], who: str, bootstrap: str | None, scratch: Path, sizes: Sizes
+) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Each section with what was found and under which conditions, as soon as it is done."""
     words = [word for word in who.split(",") if word]
     contenders = [one for one in CONTENDERS if not words or any(word in one.name for word in words)]
-    if {"a", "b"} & set(only) and any(one.peer for one in contenders) and not PEERS.exists():
+    if set(RACES) & set(only) and any(one.peer for one in contenders) and not PEERS.exists():
         message = f"the peers are not installed: make bench-kafka does it ({PEERS.relative_to(ROOT)} is missing)"
         raise click.UsageError(message)
-    results: dict[str, Any] = {}
+    say("inputs ...")
+    folder = prepared(scratch, sizes.day)
+    sent = reports(folder / "reports")
     with broker(bootstrap) as address:
         cluster = Cluster(address)
-        for task, section in (("route", "a"), ("stages", "b")):
-            if section in only:
-                race = race_of(task, cluster, sizes, city, sent)  # type: ignore[arg-type]  # the two names of tasks
-                results[section] = compared(race, sizes.runs, say, contenders)
-        if "b" in only:
-            results["feeding"] = feeding.measured(city, sent)
-        if "latency" in only:
-            results["latency"] = latency.measured(cluster, sizes, folder, say)
-        if "scale" in only:
-            results["scale"] = scale.measured(cluster, sizes, folder, sent, say)
-        if "recovery" in only:
-            results["recovery"] = recovery.measured(cluster, sizes, folder, say)
-    return results
+        cluster.warm_up()
+        one = Bench(cluster, sizes, folder, sent, contenders)
+        for section in (name for name in MEASURES if name in only):
+            circumstances = conditions(sizes)
+            found = MEASURES[section](one)
+            say(f"{section}: done, load before {circumstances['load']}")
+            yield section, found, circumstances
 
 
 if __name__ == "__main__":

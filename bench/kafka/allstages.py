@@ -1,8 +1,9 @@
 """Task b: all stages of text reports, for whoever brings records: the very steps that Wangge's own worker runs.
 
 Reports come in, are screened, classified and located, and go out keyed by tile; what comes back by tile goes through
-casework. Facts, assignments, notices and the entries of the state's changelog are given back encoded. Spared are what
-only the whole-poll worker needs and what would weigh on whoever feeds records one by one: positions and counts.
+casework. Facts, assignments, notices, what sources hear of their reports, and the entries of the state's changelog are
+given back encoded. Spared are what only the whole-poll worker needs and what would weigh on whoever feeds records one
+by one: positions and counts.
 """
 
 from __future__ import annotations
@@ -63,11 +64,17 @@ def lanes() -> tuple[Lane, ...]:
     return tuple(LANES[name] for name in LANE_NAMES)
 
 
+def status_topics(outputs: Iterable[str]) -> list[str]:
+    """Those of some topics on which sources hear of their reports."""
+    return [name for name in outputs if name.startswith("status.")]
+
+
 class AllStages:
     """All stages with their states in this process; ``topics`` are those to read."""
 
-    def __init__(self, city: Path) -> None:
-        self._engine = _Stages(topology_at(city), lanes())
+    def __init__(self, city: Path, outputs: Iterable[str] = ()) -> None:
+        """``outputs`` are the topics there are: with status topics among them, sources are told of their reports."""
+        self._engine = _Stages(topology_at(city), lanes(), status_topics=status_topics(outputs))
         self.topics = tuple(topic for lane in lanes() for topic in lane.topics)
 
     def feed(self, rows: Iterable[Row]) -> Sequence[Written]:

@@ -22,7 +22,6 @@ from clickhouse_driver import Client
 from bench.kafka.actors import Actors
 from bench.kafka.allstages import topology_at
 from bench.kafka.clocks import Ear, Rows, numbered, publish, spread, until
-from bench.kafka.compare import Say
 from bench.kafka.inputs import FOREVER, Sent, fill
 from bench.kafka.layout import Layout, staging
 from bench.kafka.processes import Processes
@@ -118,15 +117,16 @@ def passing(folder: Path) -> Bodies:
     return sorted(bodies, key=lambda one: int(one[1]["received_at"]))
 
 
-def measured(cluster: Cluster, sizes: Sizes, folder: Path, say: Say) -> dict[str, Any]:
-    """A steady stream first, then emergencies before a backlog; each on topics of its own."""
+def steady(cluster: Cluster, sizes: Sizes, folder: Path) -> dict[str, Any]:
+    """A steady stream from publishing to department, row and status."""
     with stage(cluster, sizes, folder) as place:
-        steady = Steady(place, sizes.rate, sizes.steady_s).measured()
-    say(f"latency: {steady}")
+        return {"steady": Steady(place, sizes.rate, sizes.steady_s).measured()}
+
+
+def emergencies(cluster: Cluster, sizes: Sizes, folder: Path) -> dict[str, Any]:
+    """Emergencies before a backlog, on topics of their own."""
     with stage(cluster, sizes, folder) as place:
-        backlog = behind(place, sizes.backlog)
-    say(f"latency: {backlog}")
-    return {"rate": sizes.rate, "seconds": sizes.steady_s, "steady": steady, "backlog": backlog}
+        return {"backlog": behind(place, sizes.backlog)}
 
 
 class Steady:
@@ -226,26 +226,39 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
     spotted = {report_id(body["source_system"], body["source_ref"])[:12] for body in words}
     sent: dict[str, float] = {}
     heard: dict[str, float] = {}
+    copied: dict[str, float] = {}
 
     def assigned(message: Any, now: float) -> None:
         heard.setdefault(decode(message.value())[1]["case_id"].rpartition("-")[2], now)
 
-    ear = Ear(place.cluster.bootstrap, place.ends("assignments."), assigned)
-    ear.start()
+    def in_lane(message: Any, now: float) -> None:
+        body = decode(message.value())[1]
+        copied.setdefault(report_id(body["source_system"], body["source_ref"])[:12], now)
+
+    ears = [
+        Ear(place.cluster.bootstrap, place.ends("assignments."), assigned),
+        Ear(place.cluster.bootstrap, place.ends("reports.urgent"), in_lane),
+    ]
+    for ear in ears:
+        ear.start()
     begun = time.time()
     place.work(sink=False)
     ready = time.time()
     _publish_urgent(place, dice, sent)
     until(lambda: len(sent.keys() & heard.keys()) == len(sent), SETTLE_S)
     until(lambda: spotted <= heard.keys(), SETTLE_S + backlog / 10_000)
-    ear.end()
+    for ear in ears:
+        ear.end()
     return {
         "waiting": filled,
+        "scan_s": round(max((copied[key] for key in spotted & copied.keys()), default=begun) - begun, 1),
+        "never_copied": len(spotted - copied.keys()),
         "start_s": round(ready - begun, 1),
         "urgent_to_department": spread(heard[key] - at for key, at in sent.items() if key in heard)
         | {"without_assignment": len(sent.keys() - heard.keys())},
         "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())
         | {"without_assignment": len(spotted - heard.keys())},
+        "words_only_after_copy": spread(heard[key] - copied[key] for key in spotted & heard.keys() & copied.keys()),
     }
 
 
@@ -281,4 +294,4 @@ def _moved(body: Mapping[str, Any], dice: random.Random, tag: str) -> dict[str, 
     return {**body, **away, "source_ref": f"{body['source_ref']}-{tag}", "related_refs": [], "datum": "WGS84"}
 
 
-__all__ = ["Stage", "Steady", "behind", "measured", "stage"]
+__all__ = ["Stage", "Steady", "behind", "emergencies", "stage", "steady"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -35,24 +34,56 @@ from pipeline.topology import Topology
 
 LANE = LANES["casework"]
 LIMIT_S = 1_800
+PREFIX = "bench-recovery-"
+FILLED = f"{PREFIX}filled"
+"""How far the changelog is filled, so that it can be filled in one call of the bench and recovered from in another."""
 
 
 def measured(cluster: Cluster, sizes: Sizes, folder: Path, say: Say) -> dict[str, Any]:
-    """Fill, start, wait until every partition is back."""
-    prefix = f"bench{os.getpid()}-recovery-"
-    layout = staging(sizes.partitions, folder / "city")
-    cluster.make(layout.under(prefix, tuple(layout.partitions)), [prefix + name for name in layout.compacted])
+    """Start a worker, wait until every partition is back. The changelog is filled first unless it stands there."""
+    if not _stands(cluster):
+        filled(cluster, sizes, folder)
     try:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-            filling = other.submit(fill, cluster.bootstrap, prefix, folder, sizes.cases, sizes.partitions)
-            cases, entries = filling.result()
+        cases, entries = _progress(cluster)
         say(f"recovery: {entries:,} entries of {cases:,} cases stand in the changelog")
-        return {"cases": cases, "written": entries, **_recovered(cluster.bootstrap, prefix, folder, sizes.partitions)}
+        partitions = _partitions(cluster)
+        return {
+            "cases": cases,
+            "written": entries,
+            "partitions": partitions,
+            **_recovered(cluster.bootstrap, PREFIX, folder, partitions),
+        }
     finally:
-        cluster.remove(prefix)
+        cluster.remove(PREFIX)
 
 
-def fill(bootstrap: str, prefix: str, folder: Path, cases: int, partitions: int) -> tuple[int, int]:
+def filled(cluster: Cluster, sizes: Sizes, folder: Path) -> dict[str, Any]:
+    """Fill the changelog and leave it there; when this is ended early, what was filled by then is measured."""
+    if _stands(cluster):
+        cluster.remove(PREFIX)
+    layout = staging(sizes.partitions, folder / "city")
+    cluster.make(layout.under(PREFIX, tuple(layout.partitions)), [PREFIX + name for name in layout.compacted])
+    cluster.make({FILLED: 1})
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        cases, entries = other.submit(fill, cluster.bootstrap, folder, sizes.cases, sizes.partitions).result()
+    return {"cases": cases, "written": entries}
+
+
+def _stands(cluster: Cluster) -> bool:
+    return FILLED in cluster.admin.list_topics(timeout=60).topics
+
+
+def _progress(cluster: Cluster) -> tuple[int, int]:
+    """How far filling came: cases and entries."""
+    told = [msgspec.json.decode(message.value()) for message in cluster.values({FILLED: 1})]
+    return max((cases, entries) for cases, entries in told)
+
+
+def _partitions(cluster: Cluster) -> int:
+    return len(cluster.admin.list_topics(timeout=60).topics[PREFIX + LANE.changelog].partitions)
+
+
+def fill(bootstrap: str, folder: Path, cases: int, partitions: int) -> tuple[int, int]:
     """Let cases grow and write what the changelog would get; returns cases and entries."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
         models = other.submit(templates, folder).result()
@@ -64,8 +95,10 @@ def fill(bootstrap: str, prefix: str, folder: Path, cases: int, partitions: int)
         _grow(stages, states, next(parts))
         for number, state in enumerate(states):
             for key, data in state.taken().items():
-                producer.produce(prefix + LANE.changelog, data, key.encode(), number)
+                producer.produce(PREFIX + LANE.changelog, data, key.encode(), number)
                 written += 1
+        producer.flush(60)
+        producer.produce(FILLED, msgspec.json.encode((_cases(states), written)))
         producer.flush(60)
     return _cases(states), written
 

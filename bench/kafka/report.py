@@ -74,15 +74,18 @@ LATENCIES = (
     ("steady", "published_to_row", "publish to a row in ClickHouse", 2_000),
     ("steady", "action_to_status", "a department's action to the source's status topic", 1_000),
     ("backlog", "urgent_to_department", "urgent topic to department, backlog waiting", 300),
-    ("backlog", "words_only_after_start", "emergencies by their words alone, at the end of the backlog", None),
+    ("backlog", "words_only_after_copy", "by words alone: copy of the spotter to department, backlog waiting", 300),
+    ("backlog", "words_only_after_start", "by words alone, at the end of the backlog: start to department", None),
 )
 
 
 def latencies(found: Mapping[str, Any]) -> list[Figure]:
-    """p50 and p99 of every way, in milliseconds."""
+    """p50 and p99 of every way that was measured, in milliseconds."""
     figures = []
     for part, key, what, target in LATENCIES:
-        times = found[part][key]
+        times = found.get(part, {}).get(key)
+        if times is None:
+            continue
         missing = times.get("missing", 0)
         if not times["count"]:
             figures.append(Figure(what, "none came", f"p99 < {target} ms" if target else "", verdict(False)))
@@ -91,15 +94,35 @@ def latencies(found: Mapping[str, Any]) -> list[Figure]:
         text += f"; {missing} never came" if missing else ""
         good = target is None or (times["p99_ms"] < target and not missing)
         figures.append(Figure(what, text, f"p99 < {target:,} ms" if target else "", verdict(good) if target else ""))
-    return figures
+    return [*figures, *_scan(found.get("backlog", {}))]
+
+
+def _scan(backlog: Mapping[str, Any]) -> list[Figure]:
+    """How long the spotter took to reach the end of the backlog."""
+    if "scan_s" not in backlog:
+        return []
+    text = f"{backlog['scan_s']:.1f} s for {backlog['waiting']:,}, {backlog['start_s']:.1f} s of it start-up"
+    text += f"; {backlog['never_copied']} never copied" if backlog["never_copied"] else ""
+    return [Figure("the spotter at the end of the backlog, others working", text)]
+
+
+def scans(found: Mapping[str, Any]) -> list[Figure]:
+    """How fast the spotter reads."""
+    text = f"{found['rate']:,} records/s, {found['copied']:,} of {found['records']:,} copied"
+    return [Figure("spotter, alone", text, ">= 50,000 records/s", verdict(found["rate"] >= 50_000))]
 
 
 def scales(found: Mapping[str, Any]) -> list[Figure]:
     """Each size with the rate it gave."""
-    figures = [Figure(what, f"{rate:,.0f} records/s") for what, rate in found["rates"].items()]
-    figures.append(Figure("sensor readings, 1 worker", f"{found['readings']['rate']:,.0f} readings/s"))
-    figures.append(Figure("1 sink, facts of reports", f"{found['sink']['rate']:,.0f} rows/s"))
-    return figures
+    return [Figure(what, f"{rate:,.0f} records/s") for what, rate in found["rates"].items()]
+
+
+def weights(found: Mapping[str, Any]) -> list[Figure]:
+    """What sizing stands on."""
+    return [
+        Figure("sensor readings, 1 worker", f"{found['readings']['rate']:,.0f} readings/s"),
+        Figure("1 sink, facts of reports", f"{found['sink']['rate']:,.0f} rows/s"),
+    ]
 
 
 def recoveries(found: Mapping[str, Any]) -> list[Figure]:
@@ -128,10 +151,16 @@ TITLES = {
     "b": "All stages",
     "feeding": "All stages in memory, without Kafka",
     "latency": "Latency",
+    "emergencies": "Emergencies before a backlog",
+    "spotter": "The spotter",
     "scale": "Scale",
+    "weights": "Readings and sink",
     "recovery": "Recovery",
 }
-READERS = {"feeding": feedings, "latency": latencies, "scale": scales, "recovery": recoveries}
+READERS = {
+    "feeding": feedings, "latency": latencies, "emergencies": latencies, "spotter": scans, "scale": scales,
+    "weights": weights, "recovery": recoveries,
+}  # fmt: skip
 
 
 def tables_of(section: str, found: Any) -> list[list[list[str]]]:
@@ -173,7 +202,30 @@ def document(results: Mapping[str, Any]) -> str:
     for section in TITLES:
         tables = tables_of(section, results[section]) if section in results else []
         text = text.replace(f"<<{section}>>", "\n\n".join(map(_markdown, tables)) or "Not measured yet.")
-    return text
+    return text.replace("<<conditions>>", _conditions(results.get("conditions", {})))
+
+
+SIZES = {
+    "a": ("runs", "route", "partitions"), "b": ("runs", "stages", "partitions"), "feeding": (), "spotter": ("route",),
+    "latency": ("rate", "steady_s", "partitions"), "emergencies": ("backlog", "partitions"), "scale": ("runs",),
+    "weights": (), "recovery": ("cases", "partitions"),
+}  # fmt: skip
+"""The sizes that matter to each section."""
+
+
+def _conditions(found: Mapping[str, Any]) -> str:
+    """When each section was measured, and on what."""
+    rows = [["section", "date (UTC)", "processor", "load before", "modules", "sizes"]]
+    for section in (name for name in TITLES if name in found):
+        was, sizes = found[section], SIZES[section]
+        rows.append(
+            [
+                section, was["at"], f"{was['cores']} x {was['processor'] or 'unknown'}, Python {was['python']}",
+                f"{was['load']}", "compiled" if was["compiled"] else "plain Python",
+                ", ".join(f"{name} {was['sizes'][name]:,}" for name in sizes) or "-",
+            ]
+        )  # fmt: skip
+    return _markdown(rows) if len(rows) > 1 else "Nothing was measured yet."
 
 
 def sizing(results: Mapping[str, Any]) -> str:

@@ -26,29 +26,35 @@ WANGGE = next(one for one in CONTENDERS if one.module == "wangge")
 
 
 def measured(cluster: Cluster, sizes: Sizes, folder: Path, sent: Sequence[Sent], say: Say) -> dict[str, Any]:
-    """Every pair of sizes, the smaller first; medians of the runs."""
+    """One size larger than the others at a time; medians of the runs."""
     city = folder / "city"
     stages = race_of("stages", cluster, sizes, city, sent)
     spread = race_of("stages", cluster, replace(sizes, partitions=sizes.many_partitions), city, sent)
     few, many = (_routes(cluster, sizes, city, sent, targets) for targets in (1, sizes.departments))
-    found = {
-        "1 worker": _rate(stages, 1, sizes.runs),
-        "2 workers": _rate(stages, 2, sizes.runs),
-        f"{sizes.partitions} partitions": _rate(stages, 1, sizes.runs),
-        f"{sizes.many_partitions} partitions": _rate(spread, 1, sizes.runs),
-        "1 department topic": _rate(few, 1, sizes.runs),
-        f"{sizes.departments} department topics": _rate(many, 1, sizes.runs),
+    usual = f"1 worker, {sizes.partitions} partitions"
+    plan: dict[str, tuple[Race, int]] = {
+        usual: (stages, 1),
+        f"2 workers, {sizes.partitions} partitions": (stages, 2),
+        f"1 worker, {sizes.many_partitions} partitions": (spread, 1),
+        "1 department topic": (few, 1),
+        f"{sizes.departments} department topics": (many, 1),
     }
-    say(f"scale: {found}")
-    sensed = staging(sizes.partitions, city, read=(LANES["detect"],))
-    rest = {
-        "readings": {
-            "rate": _rate(Race(cluster, sensed, "readings", city, lambda _: readings(folder / "single")), 1, 1)
-        },
+    found: dict[str, float] = {}
+    for what, (race, workers) in plan.items():
+        found[what] = _rate(race, workers, sizes.runs)
+        say(f"scale: {what}: {found[what]:,.0f}/s")
+    return {"rates": found}
+
+
+def weighed(cluster: Cluster, sizes: Sizes, folder: Path, sent: Sequence[Sent]) -> dict[str, Any]:
+    """What the sizing of a city stands on beside the rate of text reports."""
+    sensed = staging(sizes.partitions, folder / "city", read=(LANES["detect"],))
+    race = Race(cluster, sensed, "readings", folder / "city", lambda _: readings(folder / "single"))
+    return {
+        "readings": {"rate": _rate(race, 1, 1)},
         "sink": sinking.measured(cluster, sizes, folder, sent),
+        "bytes": weights(folder),
     }
-    say(f"scale: {rest}")
-    return {"rates": found, "bytes": weights(folder), **rest}
 
 
 def _routes(cluster: Cluster, sizes: Sizes, city: Path, sent: Sequence[Sent], targets: int) -> Race:

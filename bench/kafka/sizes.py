@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 
 from bench import inputs
 
@@ -38,3 +39,15 @@ QUICK = Sizes(
     day=inputs.QUICK, runs=1, route=20_000, stages=2_000, partitions=4, many_partitions=8, departments=12,
     rate=100, steady_s=6, backlog=2_000, cases=3_000,
 )  # fmt: skip
+
+
+def changed(sizes: Sizes, changes: Iterable[str]) -> Sizes:
+    """Sizes, some of them otherwise, each as ``name=number``. Raises ``ValueError`` that says what may stand there."""
+    names = [field.name for field in fields(Sizes) if field.name != "day"]
+    for change in changes:
+        name, _, number = change.partition("=")
+        if name not in names or not number.isdecimal() or int(number) == 0:
+            message = f"{change}: wanted is name=number of {', '.join(names)}, e.g. runs=1"
+            raise ValueError(message)
+        sizes = replace(sizes, **{name: int(number)})
+    return sizes

@@ -109,14 +109,14 @@ def lines(demand: Demand, found: Measured) -> list[tuple[str, str, str]]:
 
 def measured_of(results: Mapping[str, Any]) -> Measured:
     """The figures out of the results of a whole run. Raises ``KeyError`` when a section was not measured."""
-    scale, recovery = results["scale"], results["recovery"]
-    reports, single = scale["bytes"]["reports"], scale["bytes"]["single"]
+    weights, recovery = results["weights"], results["recovery"]
+    reports, single = weights["bytes"]["reports"], weights["bytes"]["single"]
     b = {line["name"]: line for line in results["b"]}["Wangge on Faust"]
     run = b["runs"][0]
     return Measured(
         reports_a_worker=b["rate"],
-        readings_a_worker=scale["readings"]["rate"],
-        sink_rows=scale["sink"]["rate"],
+        readings_a_worker=weights["readings"]["rate"],
+        sink_rows=weights["sink"]["rate"],
         bytes_a_report=sum(table["bytes"] for table in reports["tables"].values()) / reports["records"],
         bytes_a_reading=single["tables"]["readings"]["bytes"] / single["tables"]["readings"]["rows"],
         rows_a_report=sum(table["rows"] for table in reports["tables"].values()) / reports["records"],

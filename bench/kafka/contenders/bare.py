@@ -24,7 +24,7 @@ def routing(spec: Spec) -> Work:
 
 def staging(spec: Spec) -> Work:
     """All stages on a whole poll."""
-    stages, bare, full = AllStages(Path(spec.city)), spec.bare, spec.full
+    stages, bare, full = AllStages(Path(spec.city), spec.outputs), spec.bare, spec.full
 
     def work(messages: list[Any]) -> Iterable[Written]:
         rows = [(bare(m.topic()), m.partition(), m.offset(), m.timestamp()[1], m.value()) for m in messages]

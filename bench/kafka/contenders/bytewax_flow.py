@@ -49,7 +49,7 @@ def _routing(spec: Spec) -> Any:
 
 
 def _staging(spec: Spec) -> Any:
-    stages, bare, full = AllStages(Path(spec.city)), spec.bare, spec.full
+    stages, bare, full = AllStages(Path(spec.city), spec.outputs), spec.bare, spec.full
 
     def step(batch: list[Any]) -> list[Any]:
         rows = [(bare(one.topic), one.partition, one.offset, one.timestamp[1], one.value) for one in batch]

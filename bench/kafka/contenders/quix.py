@@ -79,7 +79,7 @@ def _route(app: Any, spec: Spec) -> None:
 
 
 def _stage(app: Any, spec: Spec) -> None:
-    stages, begun = AllStages(Path(spec.city)), _marked(spec)
+    stages, begun = AllStages(Path(spec.city), spec.outputs), _marked(spec)
     outputs = {
         name: app.topic(spec.full(name), value_serializer=_Value(), key_serializer="bytes") for name in spec.outputs
     }

@@ -62,7 +62,10 @@ def _router(app: Any, spec: Spec) -> Any:
 
 
 def _stager(app: Any, spec: Spec) -> Any:
-    stages, topics = AllStages(Path(spec.city)), {name: _topic(app, spec.full(name)) for name in spec.outputs}
+    stages, topics = (
+        AllStages(Path(spec.city), spec.outputs),
+        {name: _topic(app, spec.full(name)) for name in spec.outputs},
+    )
 
     async def stage(event: Any) -> None:
         message = event.message

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.kafka.allstages import lanes, topology_at
+from bench.kafka.allstages import lanes, status_topics, topology_at
 from bench.kafka.route import Route
 from bench.kafka.spec import Spec, given, mark
 from connectors.librdkafka.transactions import Written
@@ -65,7 +65,8 @@ def worker_of(spec: Spec) -> KafkaWorker:
             begun = True
 
     def made(kind: type[KafkaWorker], found: Sequence[Lane], topology: Any, policy: WorkerPolicy) -> KafkaWorker:
-        return kind(topology, found, host, policy, Silent(), data_folder=spec.scratch, point=point)
+        told = status_topics(spec.outputs)
+        return kind(topology, found, host, policy, Silent(), data_folder=spec.scratch, point=point, status_topics=told)
 
     if spec.task != "route":
         found = lanes() if spec.task == "stages" else (LANES["detect"],)
