@@ -18,12 +18,14 @@ from bench.kafka.allstages import AllStages
 from bench.kafka.clocks import numbered, spread
 from bench.kafka.compare import compared
 from bench.kafka.inputs import Sent, repeated, reports, systems_of
+from bench.kafka.kept import Kept, conditions
 from bench.kafka.latency import passing
 from bench.kafka.layout import routing, staging
 from bench.kafka.race import Contender, Race
-from bench.kafka.report import as_text, document, latencies, sizing, targets_of
+from bench.kafka.report import as_text, document, latencies, scans, sizing, targets_of
 from bench.kafka.route import Route
 from bench.kafka.sinking import facts_of, outputs_of
+from bench.kafka.sizes import FULL, changed
 from bench.kafka.sizing import Demand, Measured, lines, partitions, workers
 from bench.kafka.topics import Cluster
 from bench.kafka.watch import Sample, moments, settled
@@ -74,6 +76,15 @@ def test_peers_are_spared_positions_and_counts(day: Path, sent: list[Sent]) -> N
     written = AllStages(day / "city").feed(rows_of(sent[:60]))
     assert written
     assert [one for one in written if one.topic == "facts.counts" or (one.key or b"").startswith(b"@|")] == []
+
+
+def test_sources_hear_of_every_report_when_they_have_a_topic(day: Path, sent: list[Sent]) -> None:
+    outputs = staging(1, day / "city", systems_of(sent)).outputs
+    written = list(outputs_of(AllStages(day / "city", outputs), sent))
+    settled = sum(one.topic == "facts.reports" and name_of(one.value or b"") == "ReportSettled" for one in written)
+    told = {one.key for one in written if one.topic.startswith("status.")}
+    assert 0 < len(told) <= settled
+    assert not any(one.topic.startswith("status.") for one in outputs_of(AllStages(day / "city"), sent))
 
 
 def test_every_report_is_told_once_when_what_goes_by_tile_comes_back(day: Path, sent: list[Sent]) -> None:
@@ -191,6 +202,34 @@ def test_a_latency_with_losses_is_a_miss() -> None:
     backlog = {"urgent_to_department": good | {"p99_ms": 300}, "words_only_after_start": {"count": 0}}
     found = latencies({"steady": steady, "backlog": backlog})
     assert [figure.verdict for figure in found] == ["reached", "missed", "reached", "missed", "missed"]
+    assert [figure.verdict for figure in latencies({"backlog": backlog})] == ["missed", "missed"]
+
+
+@pytest.mark.parametrize(("rate", "told"), [(49_999, "missed"), (50_000, "reached")])
+def test_the_spotter_reads_fifty_thousand_a_second(rate: int, told: str) -> None:
+    assert [figure.verdict for figure in scans({"rate": rate, "copied": 1, "records": 10})] == [told]
+
+
+def test_a_section_replaces_only_what_was_kept_of_it(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "later" / "figures.json")
+    assert kept.results() == {}
+    kept.add("a", [1], {"load": 1.0})
+    kept.add("b", [2], {"load": 2.0})
+    kept.add("a", [3], {"load": 3.0})
+    assert kept.results() == {"a": [3], "b": [2], "conditions": {"a": {"load": 3.0}, "b": {"load": 2.0}}}
+
+
+def test_pages_tell_when_and_on_how_much_a_section_was_measured() -> None:
+    was = conditions(changed(FULL, ["runs=1", "cases=300000"]))
+    page = document({"conditions": {"recovery": was}})
+    assert f"| recovery | {was['at']} |" in page
+    assert "cases 300,000" in page
+
+
+@pytest.mark.parametrize("change", ["runs", "runs=", "runs=0", "runs=-1", "day=2", "nothing=1"])
+def test_a_size_that_is_none_is_refused(change: str) -> None:
+    with pytest.raises(ValueError, match="runs=1"):
+        changed(FULL, [change])
 
 
 def test_pages_say_what_was_not_measured() -> None:
