@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+FAULTY, STOPPED, BUG = 2, 3, 70
+"""Exit codes: faulty settings, reference data or arguments; stopped for a reason that an operator can mend; a worker
+that met a bug of ours (``EX_SOFTWARE`` of sysexits.h)."""
+
 
 class Reason(StrEnum):
     """Why a record is refused: the closed list that quarantine, counts and alerts share."""

@@ -16,16 +16,20 @@ LOOK_S = 0.02
 """A batch is waited for to its end, however few records there are: the end of a short log must not cost a second."""
 
 
-def records_of(config: Mapping[str, Any], topic: str, partition: int) -> Iterator[list[tuple[bytes, bytes | None]]]:
+def records_of(
+    config: Mapping[str, Any], group: str, topic: str, partition: int
+) -> Iterator[list[tuple[bytes, bytes | None]]]:
     """Key and value of all committed records, in batches. Ends at the end the partition has when it is called.
+
+    ``group`` is named at the broker and never joined: the user must be allowed to read with it.
 
     Open transactions before that end are waited for: either they become visible or they were never meant to be. Raises
     :class:`NeighbourAway` when the end is not reached in time.
     """
-    end = _end_of(config, topic, partition)
+    end = _end_of(config, group, topic, partition)
     settings = {
         **config,
-        "group.id": "state-readers",
+        "group.id": group,
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
@@ -85,9 +89,9 @@ def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[by
             raise NeighbourAway(message_text)
 
 
-def _end_of(config: Mapping[str, Any], topic: str, partition: int) -> int:
+def _end_of(config: Mapping[str, Any], group: str, topic: str, partition: int) -> int:
     """The end including records of transactions that are still open."""
-    probe = Consumer({**config, "group.id": "state-readers", "isolation.level": "read_uncommitted", "log_level": 3})
+    probe = Consumer({**config, "group.id": group, "isolation.level": "read_uncommitted", "log_level": 3})
     try:
         return _watermarks(probe, topic, partition)[1]
     finally:

@@ -1,7 +1,7 @@
 """The commands of ``wangge``, a file for each; ``main`` turns what went wrong into a message and an exit code.
 
 Exit codes: 0 done; 1 an audit found something, or every record of a run was refused; 2 faulty settings, reference data
-or arguments; 3 the run was stopped.
+or arguments; 3 the run was stopped; 70 a worker met a bug of ours.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from importlib import import_module
 
 import click
 
-from pipeline.errors import ConfigFaults, NeighbourAway, StopRun
-
-FAULTY, STOPPED = 2, 3
+from pipeline.errors import FAULTY, STOPPED, ConfigFaults, NeighbourAway, StopRun
 
 COMMANDS = {
     "demo": "demo",

@@ -23,7 +23,7 @@ from pipeline.events.facts import Fact, Samples
 from pipeline.events.records import Arrival
 from pipeline.runtime.changelog import Changelog
 from pipeline.runtime.kafka.arriving import arrival_of
-from pipeline.runtime.kafka.lanes import LANES
+from pipeline.runtime.kafka.lanes import LANES, STATE_READERS
 from pipeline.runtime.kafka.retries import attempt_of
 from pipeline.runtime.local import LocalRun, RunPolicy
 from pipeline.runtime.merge import Merged, Source
@@ -32,7 +32,7 @@ from pipeline.topology import Topology
 from pipeline.wire.serde import decode_struct, encode_struct
 
 FACTS, INPUTS, FILES = "facts", "inputs", "files"
-GROUPS = {FACTS: "verify", INPUTS: "state-readers", FILES: "verify"}
+GROUPS = {FACTS: "verify", INPUTS: STATE_READERS, FILES: "verify"}
 """Names that are asked for at the broker, of users that may read what is read; no group is joined."""
 BLOCK = 10_000
 """Records of one block of rows."""

@@ -102,7 +102,7 @@ class Rig:
         """The values of a topic, as every reader sees them."""
         config, name = {"bootstrap.servers": self.kafka.bootstrap}, self.kafka.prefix + topic
         places = sorted(AdminClient(config).list_topics(name, timeout=30).topics[name].partitions)
-        batches = (batch for place in places for batch in records_of(config, name, place))
+        batches = (batch for place in places for batch in records_of(config, "reader", name, place))
         return [value or b"" for batch in batches for _, value in batch]
 
     def begin(self, *args: str, **environment: str) -> subprocess.Popen[bytes]:

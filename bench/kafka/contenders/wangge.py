@@ -15,6 +15,7 @@ from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.lanes import LANES, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point
+from pipeline.runtime.kafka.refusals import Refusals
 from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
 from pipeline.settings import KafkaSettings
 
@@ -36,6 +37,7 @@ class RouteEngine:
         self.lanes = (Lane("route", spec.inputs, {}),)
         self.lane_of = dict.fromkeys(spec.inputs, self.lanes[0])
         self.states: dict[tuple[str, int], LaneState] = {}
+        self.refusals: dict[str, Refusals] = {}
         self._topic_of = Route(spec.outputs)
 
     def feed(self, poll: Poll) -> Batch:

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pipeline.errors import InvalidRecord, Reason
@@ -73,3 +73,22 @@ def allowed_on(topic: str) -> tuple[str, ...]:
 
 
 _ALLOWED: dict[str, tuple[str, ...]] = {}
+
+
+def parts_of(poll: Poll, size: int) -> Iterator[Poll]:
+    """A poll in parts of about ``size`` records, partition by partition, each in its order; at least one part."""
+    part: dict[tuple[str, int], Sequence[Any]] = {}
+    room = size
+    for place, records in poll.items():
+        for start in range(0, len(records), size):
+            piece = records[start : start + size]
+            if len(piece) > room and part:
+                yield part
+                part, room = {}, size
+            part[place] = piece
+            room -= len(piece)
+            if room <= 0:
+                yield part
+                part, room = {}, size
+    if part:
+        yield part

@@ -22,6 +22,10 @@ ACTIONS = "actions."
 URGENT = frozenset({"reports.urgent", LOCATED_URGENT})
 """Topics that are polled before all others."""
 
+STATE_READERS = "state-readers"
+"""The group that whoever reads a state or the input of a lane names at the broker (no group is joined), without the
+prefix of the city."""
+
 Books = Mapping[str, Callable[[], State]]
 
 

@@ -13,7 +13,12 @@ from pipeline.errors import StopRun
 
 @dataclass(frozen=True, slots=True)
 class RefusalLimits:
-    """``ratio`` of the last ``window`` records once ``least`` were refused, or ``consecutive`` refusals in a row."""
+    """``ratio`` of the last ``window`` records once ``least`` were refused, or ``consecutive`` refusals in a row.
+
+    Where nothing good came before, ``ratio`` is passed with the first ``least`` refusals; ``consecutive`` is for a
+    sender that breaks after many good records, which hide it from ``ratio``. It counts parts that were refused whole.
+    A ``ratio`` of 1 switches both off.
+    """
 
     ratio: float = 0.2
     least: int = 200
@@ -27,6 +32,15 @@ class Refusals:
     def __init__(self, lane: str, limits: RefusalLimits) -> None:
         self.lane, self.limits = lane, limits
         self.refused = self.records = self.in_a_row = 0
+        self._before = (0, 0, 0)
+
+    def begin(self) -> None:
+        """A poll begins: :meth:`back` comes back to here."""
+        self._before = (self.refused, self.records, self.in_a_row)
+
+    def back(self) -> None:
+        """The poll was not written and is fed again, perhaps often while Kafka is away: it must count once."""
+        self.refused, self.records, self.in_a_row = self._before
 
     def add(self, refused: int, records: int) -> None:
         """Count one part of a poll. Raises :class:`StopRun` when a limit is passed."""

@@ -2,7 +2,7 @@
 
 What it promises: a record's effects (facts, messages, state, position) become visible once, together, whatever dies
 and whenever. A worker whose group went on without it writes nothing. A fault of a neighbour is waited for with the same
-poll in hand; a bug stops the process (exit code 70) with nothing acknowledged.
+poll in hand; too many refusals (exit code 3) or a bug (70) stop the process with nothing of that part acknowledged.
 """
 
 from __future__ import annotations
@@ -12,66 +12,32 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from connectors.kafka.config import for_librdkafka
 from connectors.librdkafka.reading import records_of
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
-from pipeline.errors import NeighbourAway
-from pipeline.runtime.kafka.arriving import Poll
+from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
+from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.brought import Brought, Worker
 from pipeline.runtime.kafka.engine import Batch, Engine
-from pipeline.runtime.kafka.lanes import URGENT, Lane
+from pipeline.runtime.kafka.lanes import STATE_READERS, URGENT, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.refusals import RefusalLimits
+from pipeline.runtime.kafka.watcher import Watcher
 from pipeline.settings import KafkaSettings
 from pipeline.topology import Topology
 
 log = logging.getLogger("wangge.worker")
-BUG_EXIT = 70
 TURN_S = 5.0
 PATIENCE_S = 10.0
 """Kafka is waited for knowingly when it has not answered for so long: a transaction tries for up to a minute."""
 REVOKE_S = 10.0
 """Longest wait for a poll in work when partitions are taken away; its transaction is refused if it comes later."""
-
-
-class Watcher(Protocol):
-    """Who hears how a worker fares (metrics, liveness)."""
-
-    def assigned(self, places: Collection[tuple[str, int]]) -> None:
-        """A rebalance is over; these partitions are this worker's."""
-
-    def polled(self, places: Mapping[tuple[str, int], tuple[int, int, float]]) -> None:
-        """Position, records behind and age in seconds of each partition that was polled."""
-
-    def idle(self) -> None:
-        """The loop turns and no poll is in work."""
-
-    def recovering(self, lane: str) -> None:
-        """A state is being read back; "" when it is here."""
-
-    def waiting(self, neighbour: str) -> None:
-        """The worker waits for a neighbour knowingly; "" when it no longer does."""
-
-    def read_out(self, places: Collection[tuple[str, int]]) -> None:
-        """Nothing waits on these partitions, and nothing of them is in work."""
-
-    def ready(self) -> None:
-        """Every state of the partitions at hand was read."""
-
-    def batch(self, batch: Batch, feed_seconds: float, commit_seconds: float) -> None:
-        """One poll is done."""
-
-    def transaction(self, outcome: str) -> None:
-        """A transaction was taken back: ``retried`` or ``fenced``."""
-
-    def recovered(self, lane: str, partition: int, entries: int, seconds: float) -> None:
-        """The state of one partition was read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +176,19 @@ class KafkaWorker:
             self._at_hand = frozenset()
         except asyncio.CancelledError:
             raise
+        except StopRun as stop:
+            log.error("stopped: %s; nothing of this part of the poll was acknowledged", stop)
+            _end(STOPPED)
         except BaseException:
-            log.exception("the worker stops; nothing of this poll was acknowledged")
-            logging.shutdown()
-            os._exit(BUG_EXIT)
+            log.exception("the worker stops; nothing of this part of the poll was acknowledged")
+            _end(BUG)
 
     def _take(self, brought: Brought) -> None:
         pause = self.policy.first_pause_s
         self.watcher.polled(self._lags(brought))
         self.point("polled")
+        for refusals in self.engine.refusals.values():
+            refusals.begin()
         while True:
             with self._working:
                 poll = {(self._bare(tp.topic), tp.partition): found for tp, found in brought.records.items()}
@@ -294,6 +264,8 @@ class KafkaWorker:
         """What a poll did to its states was not written: they are read again when they are needed."""
         log.warning("a transaction was taken back (%s): %s", outcome, reason)
         self.watcher.transaction(outcome)
+        for refusals in self.engine.refusals.values():
+            refusals.back()
         for place in self._needed(poll):
             self.engine.states.pop(place, None)
         if outcome == "retried" and self._transactions is not None:
@@ -308,7 +280,8 @@ class KafkaWorker:
         begun, state, entries = time.perf_counter(), LaneState(lane), 0
         self._asked = time.monotonic()
         try:
-            for records in records_of(self._client, self.settings.prefix + lane.changelog, place[1]):
+            prefix = self.settings.prefix
+            for records in records_of(self._client, prefix + STATE_READERS, prefix + lane.changelog, place[1]):
                 entries += state.restore(records)
                 self._asked = time.monotonic()
                 self.watcher.recovering(lane.name)
@@ -320,20 +293,7 @@ class KafkaWorker:
         self.watcher.recovered(lane.name, place[1], entries, time.perf_counter() - begun)
 
 
-def parts_of(poll: Poll, size: int) -> Iterator[Poll]:
-    """A poll in parts of about ``size`` records, partition by partition, each in its order; at least one part."""
-    part: dict[tuple[str, int], Sequence[Any]] = {}
-    room = size
-    for place, records in poll.items():
-        for start in range(0, len(records), size):
-            piece = records[start : start + size]
-            if len(piece) > room and part:
-                yield part
-                part, room = {}, size
-            part[place] = piece
-            room -= len(piece)
-            if room <= 0:
-                yield part
-                part, room = {}, size
-    if part:
-        yield part
+def _end(code: int) -> None:
+    """The loop of Faust would swallow or delay an error: the process ends at once, what it logged is written."""
+    logging.shutdown()
+    os._exit(code)

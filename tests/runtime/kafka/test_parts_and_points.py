@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.runtime.kafka.arriving import parts_of
 from pipeline.runtime.kafka.points import POINTS, dying_at
-from pipeline.runtime.kafka.worker import parts_of
 
 POLLS = st.dictionaries(
     st.tuples(st.sampled_from("abc"), st.integers(0, 3)), st.lists(st.integers(), max_size=40), max_size=6

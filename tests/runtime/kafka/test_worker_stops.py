@@ -1,0 +1,119 @@
+"""What a worker ends with: a limit of refusals is for an operator, a bug is ours; a poll fed again counts once."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.librdkafka.transactions import Membership
+from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
+from pipeline.runtime.instruments import Instruments
+from pipeline.runtime.kafka import worker as module
+from pipeline.runtime.kafka.brought import Brought
+from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.lanes import lanes_of
+from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.runtime.kafka.serving import Watching
+from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
+from pipeline.settings import KafkaSettings
+from tests.runtime.kafka.test_engine import an_order
+from tests.runtime.kafka.test_worker_waits import PLACE, TP, Group, Polled
+from tests.small_city import MONDAY, topology
+
+ROOT = Path(__file__).parents[3]
+
+
+class WithoutKafka(KafkaWorker):
+    """A worker whose states are empty and whose transactions fail ``failures`` times before they are taken."""
+
+    failures = 0
+    taken = 0
+
+    def _bring(self, place: tuple[str, int]) -> None:
+        lane = next(lane for lane in self.engine.lanes if lane.name == place[0])
+        self.engine.states.setdefault(place, LaneState(lane))
+
+    def _written(self, batch: Batch, reader: Membership) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise NeighbourAway(self.name)
+        self.taken += batch.records
+
+
+def a_worker(kind: type[KafkaWorker], folder: str, settings: KafkaSettings) -> Any:
+    """One that has a partition of intake."""
+    watching = Watching(Instruments("worker", needs=("kafka",)))
+    policy = WorkerPolicy(first_pause_s=0.0)
+    found = kind(topology(), lanes_of(["intake"], []), settings, policy, watching, data_folder=folder)
+    found.faust = Group()  # type: ignore[assignment]  # what is asked of it is here
+    found._mine, found._generation = frozenset([PLACE]), 1
+    watching.assigned([PLACE])
+    return found
+
+
+def polled(values: Collection[object]) -> Brought:
+    """One poll of the partition."""
+    records = [Polled((number, MONDAY, value, b"k", ())) for number, value in enumerate(values)]
+    return Brought({TP(PLACE): records})  # type: ignore[dict-item]
+
+
+POLLS: dict[str, list[object]] = {
+    "refused": [b"bad"] * 200,
+    "a bug": [object()],
+    "good": [an_order("1"), b"bad"],
+}
+"""A value that is no bytes stands for a bug: no record of Kafka is like that."""
+
+
+def take(name: str) -> None:
+    """Take one of the polls: ends this process where the worker would."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(a_worker(WithoutKafka, folder, KafkaSettings(bootstrap="127.0.0.1:9")).take(polled(POLLS[name])))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told", "traced"),
+    [("refused", STOPPED, "--max-refused 1", False), ("a bug", BUG, "TypeError", True), ("good", 0, "", False)],
+)
+def test_a_limit_of_refusals_ends_a_worker_otherwise_than_a_bug(name: str, code: int, told: str, traced: bool) -> None:
+    words = ["-c", f"from {__name__} import take; take({name!r})"]
+    ended = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert told in ended.stderr
+    assert ("Traceback" in ended.stderr) is traced
+
+
+def test_a_poll_that_is_fed_again_and_again_while_kafka_is_away_is_counted_once(tmp_path: Path) -> None:
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.failures = 5
+    worker._take(polled([b"bad"] * 60))
+    assert (worker.taken, worker.failures) == (60, 0)
+    refusals = worker.engine.refusals["intake"]
+    assert (refusals.refused, refusals.records, refusals.in_a_row) == (60, 60, 60)
+
+
+def test_nothing_but_bad_records_from_the_start_stop_a_worker_with_the_two_hundredth(tmp_path: Path) -> None:
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    with pytest.raises(StopRun, match="200 of the last 200 records"):
+        worker._take(polled([b"bad"] * 200))
+    assert worker.taken == 0
+
+
+def test_a_state_is_read_in_a_group_of_its_own_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def read(_: Any, *place: Any) -> list[Any]:
+        asked.append(place)
+        return []
+
+    monkeypatch.setattr(module, "records_of", read)
+    worker = a_worker(KafkaWorker, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9", prefix="north."))
+    worker._bring(("intake", 3))
+    assert asked == [("north.state-readers", "north.changelog.intake", 3)]
