@@ -27,7 +27,7 @@ from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook
 from pipeline.stages.decisions import Filing, Route, Verdict
-from pipeline.stages.deduplicate import HOUR_MS, DuplicatePolicy, deduplicate, origin_number
+from pipeline.stages.deduplicate import HOUR_MS, NEW, DuplicatePolicy, deduplicate, origin_number
 from pipeline.stages.entries import CaseEntry, SeenLink, SeenReport
 from pipeline.stages.file import DISPATCHED, file
 from pipeline.stages.notices import absorbed, joined, told
@@ -114,7 +114,8 @@ class Casework:
         if seen is not None:
             again = Outcome(settled=(_settlement(located, Fate.LOGGED, Logged.REDELIVERED),))
             return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else again
-        verdict = _named(deduplicate(book, located, self.policy.duplicates), located)
+        # An exercise is part of no case, whatever lies at its place or whichever number it names.
+        verdict = NEW if report.drill else _named(deduplicate(book, located, self.policy.duplicates), located)
         answer = self._answered(located, verdict, replayed=False)
         grown = _join(book, located, verdict) if verdict.case_id else ()
         remembered = _remember(located, verdict, origin, opened=bool(_opened(answer)))

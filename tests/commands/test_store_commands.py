@@ -155,3 +155,14 @@ def test_a_run_prints_what_became_of_every_record(wangge: Wangge, store: Path) -
     out = wangge("run", "--store", store).out
     assert "adds up" in out
     assert "DOES NOT" not in out
+
+
+def test_a_drill_at_the_place_of_an_open_case_ends_as_a_drill(wangge: Wangge, tmp_path: Path, town: Path) -> None:
+    orders = [an_order("1"), an_order("2", received_at="2026-03-16T12:20:00+08:00", drill=True)]
+    written(tmp_path / "a.jsonl", orders)
+    assert wangge("run", tmp_path / "a.jsonl", "--store", tmp_path / "S", "--city", town, "--json").code == 0
+    found = query(wangge, tmp_path / "S", "SELECT source_ref, fate, outcome, case_id != '' AS cased FROM reports")
+    assert sorted(tuple(row.values()) for row in found) == [
+        ("1", "filed", "dispatched", 1), ("2", "logged", "drill", 0)
+    ]  # fmt: skip
+    assert query(wangge, tmp_path / "S", "SELECT count() AS n FROM report_links") == [{"n": 0}]

@@ -233,8 +233,7 @@ def heard(*batches: Batch) -> list[tuple[str, str, str]]:
 
 def test_a_source_hears_of_its_reports_in_the_transaction_that_decided_on_them():
     engine = an_engine(status_topics=STATUSES)
-    lon, lat = at(-700, 600)
-    orders = polled(an_order("1"), an_order("2"), an_order("3", drill=True, lon=lon, lat=lat))
+    orders = polled(an_order("1"), an_order("2"), an_order("3", drill=True))
     first = engine.feed({("reports.hotline", PARTITION): orders})
     assert heard(first) == []
     filed = through(engine, first)
