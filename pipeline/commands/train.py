@@ -34,7 +34,7 @@ DATASET = click.option(
 @click.option(
     "--corrections",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Corrections by people as labelled rows (`wangge models corrections`).",
+    help="For classify: corrections by people as labelled rows (`wangge models corrections`).",
 )
 @click.option("--part", default="", help="Learn from this table only of a set of several (chicago311: sanitation).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same rows, same seed and same day, same bytes.")

@@ -10,6 +10,7 @@ from pipeline.errors import ConfigFaults
 from pipeline.learning.corrections import present, read_corrections, read_renamed, write_corrections
 from pipeline.learning.labelled import corrected_texts
 from pipeline.learning.request import TrainRequest
+from pipeline.learning.trainers import TASKS, trainer
 from pipeline.learning.trainers.classify import train
 from tests.learning.labels import messages, write_set
 
@@ -57,3 +58,14 @@ def test_a_model_learns_from_corrections_too(tmp_path: Path) -> None:
     card = train(TrainRequest("taidi", folder, tmp_path / "m", corrections=tmp_path / "c.csv"))
     assert card.rows == 70
     assert "10 corrections" in card.notes[0]
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "classify"])
+def test_a_task_that_does_not_learn_from_corrections_refuses_them_with_what_to_do(task: str, tmp_path: Path) -> None:
+    write_corrections(tmp_path / "c.csv", {"routing": [row(2, "old bureau", "water")]}, {})
+    remedies = {"routing": "--dataset history", "duplicates": "leave it out"}
+    with pytest.raises(ConfigFaults, match="--corrections") as refused:
+        trainer(task)(TrainRequest("history", tmp_path, tmp_path / "m", corrections=tmp_path / "c.csv"))
+    (fault,) = refused.value.faults
+    assert (fault.field, fault.value) == ("--corrections", str(tmp_path / "c.csv"))
+    assert remedies[task] in fault.remedy

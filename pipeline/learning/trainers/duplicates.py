@@ -60,6 +60,7 @@ class Recorder(PairModel):
 
 def train(request: TrainRequest) -> Card:
     """Learn from a set and write the model. Raises ``ConfigFaults`` where there is too little to learn from."""
+    request.refuse_corrections("leave it out: no table of corrections says which reports are duplicates")
     parts = read_parts_of(request.dataset, request.path, request.part)
     parts = {name: rows[: int(len(rows) * request.until)] for name, rows in parts.items()}
     rows = [row for part in parts.values() for row in part]

@@ -39,6 +39,9 @@ ROUNDS, JOINING_ROUNDS = 60, 80
 
 def train(request: TrainRequest) -> Card:
     """Train on a set and write the model. Raises ``ConfigFaults``."""
+    request.refuse_corrections(
+        "leave it out: corrections count through `--dataset history`, where whoever had a case last counts as right"
+    )
     rows = handled(request.dataset, request.path)
     rows = rows[: round(len(rows) * request.until)]
     if len(rows) < LEAST_ROWS:
