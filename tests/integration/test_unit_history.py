@@ -1,4 +1,4 @@
-"""A city learns who handles what from its own store: the statement of docs/decisions.md, trained, promoted, run again."""
+"""A city learns who handles what from its own store: the statement of docs/decisions.md, trained, promoted, asked."""
 
 from __future__ import annotations
 
