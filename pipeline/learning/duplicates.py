@@ -27,7 +27,8 @@ from pipeline.events.records import Origin
 from pipeline.stage import Change
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.decisions import Filing, Route, Verdict
-from pipeline.stages.deduplicate import DuplicatePolicy, deduplicate
+from pipeline.stages.deduplicate import deduplicate
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.reported import entry_of, joined_by
 

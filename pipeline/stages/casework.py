@@ -27,7 +27,8 @@ from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook
 from pipeline.stages.decisions import Filing, Route, Verdict
-from pipeline.stages.deduplicate import HOUR_MS, NEW, DuplicatePolicy, deduplicate, origin_number
+from pipeline.stages.deduplicate import NEW, deduplicate, origin_number
+from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy
 from pipeline.stages.entries import CaseEntry, SeenLink, SeenReport
 from pipeline.stages.file import DISPATCHED, file
 from pipeline.stages.notices import absorbed, joined, told

@@ -14,8 +14,9 @@ from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
 from pipeline.events.facts import CaseMerged, CaseMoved, Fact
 from pipeline.stage import Change, Outcome
 from pipeline.stages.casebook import CaseBook
-from pipeline.stages.deduplicate import DuplicatePolicy, same_problem
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 from pipeline.stages.entries import CaseEntry, Ghost
+from pipeline.stages.pairing import same_problem
 from pipeline.stages.track import farewell, feedback
 
 NOTHING = Outcome()

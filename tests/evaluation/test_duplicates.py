@@ -19,7 +19,7 @@ from pipeline.learning.duplicates import SETS, labelled, replay
 from pipeline.learning.modelfile import read_model
 from pipeline.learning.request import TrainRequest
 from pipeline.learning.trainers.duplicates import train
-from pipeline.stages.deduplicate import DuplicatePolicy
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 from tests.leakage import Row, assert_blind_to_future, assert_blind_to_outcomes
 
 COLUMNS = (

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.events.facts import ReportLinked
 from pipeline.stages.decisions import Verdict
-from pipeline.stages.deduplicate import DuplicatePolicy, deduplicate
+from pipeline.stages.deduplicate import deduplicate
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 from tests.builders import PATH, an_action, case_of, located
 from tests.small_city import BINS, COLLAPSE, COMPONENT, COVER, MINUTE, MONDAY, STALLS, STREET_W, WASTE
 from tests.town import Town

@@ -14,7 +14,7 @@ from pipeline.evaluation.duplicates_simulated import evaluate_city
 from pipeline.evaluation.report import DEFAULT, EvaluateRequest, Report, warn_if_known
 from pipeline.learning.duplicates import Labelled, read_parts_of, replay
 from pipeline.learning.modelfile import Card, read_model
-from pipeline.stages.deduplicate import DuplicatePolicy
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 
 
 def evaluate(request: EvaluateRequest) -> Report:

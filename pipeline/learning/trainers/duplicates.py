@@ -22,7 +22,7 @@ from pipeline.learning.duplicates import Labelled, read_parts_of, replay
 from pipeline.learning.modelfile import Card, write_model
 from pipeline.learning.request import TrainRequest
 from pipeline.learning.rows import digest_of
-from pipeline.stages.deduplicate import DuplicatePolicy
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 
 HALF_DAYS = 30.0
 STEADY = 20.0

@@ -1,0 +1,57 @@
+"""What decides on duplicates: thresholds and weights, and how far a search for the same problem goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.domain.ids import DAY_MS
+from pipeline.domain.pairmodel import PairModel, PairWeights
+from pipeline.events.base import Millis
+from pipeline.events.casework import NeighbourNotice
+from pipeline.stages.entries import CaseEntry
+
+HOUR_MS = 3_600_000
+USUAL = (30.0, 168 * HOUR_MS)
+"""Radius and window of a category that states none."""
+Known = CaseEntry | NeighbourNotice
+"""A case of this tile, or what a neighbour tile told of one of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatePolicy:
+    """Thresholds of the rule; radius and window come from the category.
+
+    ``max_radius_m`` bounds every search. ``threshold`` is the least probability of a link, ``suggest`` that of a
+    suggestion to a person. ``error_cap_m`` bounds how much of a location error may widen the radius. ``systems`` are
+    the source systems whose order numbers a text may name without saying whose they are.
+    """
+
+    max_radius_m: float = 150.0
+    threshold: float = 0.35
+    suggest: float = 0.15
+    error_cap_m: float = 100.0
+    weights: PairWeights = field(default_factory=PairWeights)
+    recurrence_ms: Millis = 30 * 24 * HOUR_MS
+    systems: tuple[str, ...] = ()
+    spans: Mapping[tuple[str, str, str], tuple[float, Millis]] = field(default_factory=dict)
+    """Radius and window by category."""
+    widest: Mapping[str, float] = field(default_factory=dict)
+    """The largest radius by family."""
+    model: PairModel | None = None
+    """A learned model that decides in place of score and threshold; exact references stay before it."""
+
+    def span(self, key: tuple[str, str, str]) -> tuple[float, Millis]:
+        """Radius in metres and window of a category."""
+        return self.spans.get(key, USUAL)
+
+    def findable_days(self, key: tuple[str, str, str]) -> int:
+        """How long after its beginning an open case of a category can be a duplicate's master."""
+        learned = 0 if self.model is None else self.model.window_days
+        return max(-(-self.span(key)[1] // DAY_MS), learned)
+
+    def reach_of(self, family: str) -> float:
+        """How far a search among a family has to go, whatever the location errors."""
+        if self.model is not None:
+            return min(self.model.reach_m, self.max_radius_m)
+        return min(self.widest.get(family, USUAL[0]) + self.error_cap_m, self.max_radius_m)

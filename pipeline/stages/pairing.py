@@ -1,0 +1,109 @@
+"""Are this report and this open case the same problem? The rule for one pair, within a tile and across its edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import hypot
+
+from pipeline.domain.geo.projection import distance_m
+from pipeline.domain.text import likeness as text_likeness
+from pipeline.events.base import Linked
+from pipeline.events.casework import NeighbourNotice
+from pipeline.events.intake import LocatedReport
+from pipeline.stages.decisions import Verdict
+from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy, Known
+from pipeline.stages.entries import CaseEntry
+
+ERRORS = 2.0
+"""Location errors (1 sigma) that widen a radius."""
+
+
+def judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Verdict | None:
+    """The link to one open case, or ``None``. Cheap questions come before dear ones: most candidates fall early."""
+    report, about = located.report, located.classification
+    gap = report.begun_at - known.begun_at
+    distance = distance_between(report.lon, report.lat, known)
+    same_component = bool(report.component_code) and report.component_code == known.component_code
+    radius, window = policy.span((known.standard, known.kind, known.code))
+    reach = merge_reach(radius, report.error_m, known, policy)
+    if not same_component and (abs(gap) > window or (distance is not None and distance > reach)):
+        return None
+    same_person = bool(report.reporter_key) and report.reporter_key == known.reporter_key
+    likeness = text_likeness(report.signature, known.signature)
+    if same_component:
+        return linked(known, same_person, 1.0, distance, gap, likeness, "D2-component")
+    sigma = hypot(report.error_m or 0.0, known.error_m)
+    score = policy.weights.probability(
+        distance, sigma, abs(gap) / HOUR_MS, likeness, same_code=about.code == known.code, same_person=same_person
+    )
+    if score < policy.suggest:
+        return None
+    if score < policy.threshold:
+        return Verdict(rule="D8-suggested", suggested=known.case_id, score=score)
+    rule = "D3-place" if distance is not None else "D4-person"
+    return linked(known, same_person, score, distance, gap, likeness, rule)
+
+
+def linked(
+    known: Known, same_person: bool, score: float, distance: float | None, gap: int, likeness: float, rule: str
+) -> Verdict:
+    how = Linked.REMINDER if same_person else Linked.DUPLICATE
+    return Verdict(
+        case_id=known.case_id,
+        how=how,
+        score=min(1.0, score),
+        distance_m=distance,
+        gap_ms=gap,
+        similarity=likeness,
+        rule=rule,
+    )
+
+
+def best_of(verdicts: Iterable[Verdict | None]) -> Verdict | None:
+    best: Verdict | None = None
+    for verdict in verdicts:
+        if verdict is not None and (best is None or _rank(verdict) > _rank(best)):
+            best = verdict
+    return best
+
+
+def _rank(verdict: Verdict) -> tuple[bool, float, float, str]:
+    """Merges first, then best score, nearest, greatest case id: a total order, whatever the order of storage."""
+    return (bool(verdict.case_id), verdict.score, -(verdict.distance_m or 0.0), verdict.case_id or verdict.suggested)
+
+
+def merge_reach(radius: float, error_m: float | None, known: Known, policy: DuplicatePolicy) -> float:
+    """How far apart two reports of one problem may lie: its radius and twice the greater error (1 sigma)."""
+    error = min(ERRORS * max(error_m or 0.0, known.error_m), policy.error_cap_m)
+    return min(radius + error, policy.max_radius_m)
+
+
+def distance_between(lon: float | None, lat: float | None, known: Known) -> float | None:
+    if lon is None or lat is None or known.lon is None or known.lat is None:
+        return None
+    return distance_m(lon, lat, known.lon, known.lat)
+
+
+def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePolicy) -> tuple[float, int] | None:
+    """Whether a case of a neighbour tile and one of ours are the same: distance and time apart, or ``None``.
+
+    The rule is symmetrical, so both tiles come to the same answer whichever hears first.
+    """
+    if case.lon is None or case.lat is None or notice.family != case.family or notice.code != case.code:
+        return None
+    if not case.family:
+        return None  # what nobody could name is merged with nothing, within a tile as across its edge
+    if not (notice.open and case.open) or (notice.case_class == "emergency") != (case.case_class == "emergency"):
+        return None
+    radius, window = policy.span((case.standard, case.kind, case.code))
+    distance = distance_m(notice.lon, notice.lat, case.lon, case.lat)
+    gap = abs(notice.begun_at - case.begun_at)
+    if distance > merge_reach(radius, notice.error_m, case, policy) or gap > window:
+        return None
+    likeness = text_likeness(notice.signature, case.signature)
+    sigma = hypot(notice.error_m, case.error_m)
+    score = policy.weights.probability(
+        distance, sigma, gap / HOUR_MS, likeness, same_code=True,
+        same_person=bool(case.reporter_key) and case.reporter_key == notice.reporter_key,
+    )  # fmt: skip
+    return (distance, gap) if score >= policy.threshold else None
