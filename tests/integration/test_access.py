@@ -18,7 +18,6 @@ from connectors.kafka.acls import grants, load_principals
 from connectors.kafka.admin import Cluster
 from connectors.kafka.config import for_kafka_python, for_librdkafka
 from connectors.kafka.plan import plan, wanted
-from connectors.librdkafka.reading import records_of
 from deploy.stack.servers import KafkaServer
 from pipeline.commands import main
 from pipeline.commands.topics import PRINCIPALS
@@ -167,19 +166,12 @@ def test_who_writes_what(city: City, user: str, may: list[str], may_not: list[st
         pytest.param("department.water", "assignments.water", "sink", NO_GROUP, id="the sink's"),
         pytest.param("worker.intake", "work.logs", "worker-intake", "", id="a worker's"),
         pytest.param("worker.intake", "work.logs", "worker-casework", NO_GROUP, id="another worker's"),
+        pytest.param("worker.intake", "changelog.intake", STATE_READERS, "", id="a worker's that reads its state back"),
         pytest.param("verify", "facts.cases", "sink", NO_GROUP, id="who looks at offsets moves none"),
     ],
 )
 def test_who_moves_the_offsets_of_which_group(city: City, user: str, topic: str, group: str, refused: str) -> None:
     assert refused_group(city.of(user), topic, group) == refused
-
-
-@pytest.mark.parametrize("lane", ["intake", "casework"])
-def test_a_worker_reads_its_state_back_in_the_group_that_it_is_allowed(city: City, lane: str) -> None:
-    """Nobody has written a state yet, so it ends at once; a group that is refused would be told."""
-    user, group = city.of(f"worker.{lane}"), city.prefix + STATE_READERS
-    assert refused_group(user, f"changelog.{lane}", STATE_READERS) == ""
-    assert list(records_of(for_librdkafka(user), group, f"{city.prefix}changelog.{lane}", 0)) == []
 
 
 NO_IDENTITY = "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"

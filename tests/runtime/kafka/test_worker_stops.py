@@ -23,7 +23,7 @@ from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.serving import Watching
 from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
 from pipeline.settings import KafkaSettings
-from tests.runtime.kafka.test_engine import an_order
+from tests.runtime.kafka.feeding import an_order
 from tests.runtime.kafka.test_worker_waits import PLACE, TP, Group, Polled
 from tests.small_city import MONDAY, topology
 

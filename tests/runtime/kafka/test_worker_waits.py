@@ -18,7 +18,7 @@ from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.serving import Watching
 from pipeline.runtime.kafka.worker import PATIENCE_S, KafkaWorker, WorkerPolicy
 from pipeline.settings import KafkaSettings
-from tests.runtime.kafka.test_engine import an_order
+from tests.runtime.kafka.feeding import an_order
 from tests.small_city import MONDAY, topology
 
 PLACE = ("reports.hotline", 0)
