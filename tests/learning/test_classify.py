@@ -117,6 +117,7 @@ def test_texts_nearly_the_same_stay_together() -> None:
         pytest.param([0.9, 0.8], [0, 0], 1.0, id="none right"),
         pytest.param([0.95, 0.9, 0.6], [1, 1, 0], 0.9, id="down to the first that pulls it below"),
         pytest.param([0.9] * 9 + [0.5], [1] * 9 + [0], 0.5, id="nine of ten are enough"),
+        pytest.param([0.99998, 0.99996], [1, 1], 0.9999, id="never rounded up beyond the rows that set it"),
         pytest.param([], [], 1.0, id="no rows"),
     ],
 )

@@ -18,17 +18,25 @@ TYPES = (
     (re.compile(r"DateTime64\(3, 'UTC'\)"), "Int64"),
     (re.compile(r"\bBool\b"), "UInt8"),
     (re.compile(r"\s*COMMENT '[^']*'"), ""),
+    (re.compile(r"ADD COLUMN IF NOT EXISTS"), "ADD COLUMN"),
 )
 
 
 def tables_for_18(database: str) -> list[str]:
-    """The statements that make all tables of facts with their origin."""
-    text = (FOLDER / "clickhouse" / "0001_facts.sql").read_text("utf-8")
-    return [for_18(statement, database) for statement in statements(text) if statement.startswith("CREATE TABLE")]
+    """The statements that make all tables of facts with their origin, then those that give them later columns."""
+    first, *later = sorted((FOLDER / "clickhouse").glob("*.sql"))
+    tables = [one for one in statements(first.read_text("utf-8")) if one.startswith("CREATE TABLE")]
+    columns = [one for path in later for one in statements(path.read_text("utf-8")) if _adds_columns(one)]
+    return [for_18(one, database) for one in (*tables, *columns)]
+
+
+def _adds_columns(statement: str) -> bool:
+    """Columns of facts; those of the origin are in the tables already, and settings of a table 18.16 does not know."""
+    return statement.startswith("ALTER TABLE") and "ADD COLUMN" in statement and "_topic" not in statement
 
 
 def for_18(statement: str, database: str) -> str:
-    """One CREATE TABLE as 18.16 takes it, with the columns of the origin."""
+    """One CREATE TABLE or ALTER TABLE as 18.16 takes it, a new table with the columns of the origin."""
     origin = "".join(f",\n    {column.name} {column.sql_type}" for column in ORIGIN)
     text = statement.replace("wangge.", f"{database}.", 1).replace("\n)\nENGINE", f"{origin}\n)\nENGINE", 1)
     for pattern, other in TYPES:

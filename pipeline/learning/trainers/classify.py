@@ -8,6 +8,7 @@ is then learned from all rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 from typing import NamedTuple
 
 import numpy as np
@@ -170,11 +171,14 @@ def judged(chances: Array, wanted: Array, labels: Sequence[str]) -> tuple[dict[s
 
 
 def threshold(sure: Array, right: Array) -> float:
-    """The least probability from which at least ``SURE_ENOUGH`` of the rows above it are right; 1 if there is none."""
+    """The least probability from which at least ``SURE_ENOUGH`` of the rows above it are right; 1 if there is none.
+
+    Cut off behind four digits, never rounded up: the rows that set it must stay above it.
+    """
     order = np.argsort(-sure, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(share >= SURE_ENOUGH)
-    return round(float(sure[order][enough[-1]]), 4) if len(enough) else 1.0
+    return floor(float(sure[order][enough[-1]]) * 1e4) / 1e4 if len(enough) else 1.0
 
 
 def packed(table: Table) -> tuple[dict[str, Array], float]:
