@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,14 +80,15 @@ def _sized(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
     metavar="NAME=NUMBER",
     help="Another size than usual, e.g. runs=1 or backlog=200000; the page tells it.",
 )
+@click.option("--more", is_flag=True, help="Go on with a and b: runs that are kept count, say --size runs=3 for more.")
 @click.option("--kept", "only_kept", is_flag=True, help="Measure nothing: tell what is kept.")
 @click.option("--bootstrap", help="A broker to measure on instead of one of its own; topics are removed after use.")
 @click.option("--scratch", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "out" / "bench")
 @click.option("--json", "as_json", is_flag=True, help="Print every run as one JSON document.")
 @click.option("--markdown", is_flag=True, help="Write docs/benchmarks-kafka.md and docs/sizing.md from kept figures.")
 def bench(
-    only: tuple[str, ...], who: str, quick: bool, changes: tuple[str, ...], only_kept: bool, bootstrap: str | None,
-    scratch: Path, as_json: bool, markdown: bool,
+    only: tuple[str, ...], who: str, quick: bool, changes: tuple[str, ...], more: bool, only_kept: bool,
+    bootstrap: str | None, scratch: Path, as_json: bool, markdown: bool,
 ) -> None:  # fmt: skip
     """Measure Wangge on Kafka.
 
@@ -109,13 +112,17 @@ def bench(
     python -m bench.kafka --only latency,emergencies
     python -m bench.kafka --kept --markdown
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended too
     kept, results = Kept(scratch / "kafka-figures.json"), dict[str, Any]()
     if not only_kept:
         sizes = changed(QUICK if quick else FULL, changes)
-        for section, found, circumstances in _measured(only, who, bootstrap, scratch, sizes):
+
+        def keep(section: str, found: Any, circumstances: Mapping[str, Any]) -> None:
             results[section] = found
             if not quick and not who:
                 kept.add(section, found, circumstances)
+
+        _measure(only, who, bootstrap, scratch, sizes, kept.results() if more else {}, keep)
     if only_kept or not (quick or who):
         results = kept.results()
     if markdown:
@@ -133,16 +140,21 @@ class Bench:
     folder: Path
     sent: Sequence[Sent]
     contenders: Sequence[Contender]
+    before: Mapping[str, Any]
+    keep: Callable[[str, Any, Mapping[str, Any]], None]
 
-    def race(self, task: Any) -> Any:
+    def race(self, task: Any, section: str) -> Any:
         """Every contender at a task."""
-        race = race_of(task, self.cluster, self.sizes, self.folder / "city", self.sent)
-        return compared(race, self.sizes.runs, say, self.contenders)
+        race, was = race_of(task, self.cluster, self.sizes, self.folder / "city", self.sent), conditions(self.sizes)
+        return compared(
+            race, self.sizes.runs, say, self.contenders, self.before.get(section, ()),
+            lambda rows: self.keep(section, rows, was),
+        )  # fmt: skip
 
 
 MEASURES: Mapping[str, Callable[[Bench], Any]] = {
-    "a": lambda one: one.race("route"),
-    "b": lambda one: one.race("stages"),
+    "a": lambda one: one.race("route", "a"),
+    "b": lambda one: one.race("stages", "b"),
     "feeding": lambda one: feeding.measured(one.folder / "city", one.sent),
     "spotter": lambda one: scanning.measured(one.cluster, one.sizes, one.sent),
     "latency": lambda one: latency.steady(one.cluster, one.sizes, one.folder),
@@ -154,10 +166,11 @@ MEASURES: Mapping[str, Callable[[Bench], Any]] = {
 }
 
 
-def _measured(
-    only: Sequence[str], who: str, bootstrap: str | None, scratch: Path, sizes: Sizes
-) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each section with what was found and under which conditions, as soon as it is done."""
+def _measure(
+    only: Sequence[str], who: str, bootstrap: str | None, scratch: Path, sizes: Sizes, before: Mapping[str, Any],
+    keep: Callable[[str, Any, Mapping[str, Any]], None],
+) -> None:  # fmt: skip
+    """Each section in its order; ``keep`` is given what was found, and under which conditions, as soon as it is."""
     words = [word for word in who.split(",") if word]
     contenders = [one for one in CONTENDERS if not words or any(word in one.name for word in words)]
     if set(RACES) & set(only) and any(one.peer for one in contenders) and not PEERS.exists():
@@ -169,12 +182,12 @@ def _measured(
     with broker(bootstrap) as address:
         cluster = Cluster(address)
         cluster.warm_up()
-        one = Bench(cluster, sizes, folder, sent, contenders)
+        one = Bench(cluster, sizes, folder, sent, contenders, before, keep)
         for section in (name for name in MEASURES if name in only):
             circumstances = conditions(sizes)
             found = MEASURES[section](one)
             say(f"{section}: done, load before {circumstances['load']}")
-            yield section, found, circumstances
+            keep(section, found, circumstances)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,6 +17,7 @@ from bench.kafka.topics import Cluster
 TARGETS = 8
 """Topics that task a routes to."""
 Say = Callable[[str], None]
+Rows = Sequence[Mapping[str, Any]]
 
 
 def race_of(task: Task, cluster: Cluster, sizes: Sizes, city: Path, sent: Sequence[Sent]) -> Race:
@@ -30,15 +31,33 @@ def race_of(task: Task, cluster: Cluster, sizes: Sizes, city: Path, sent: Sequen
     )
 
 
-def compared(race: Race, runs: int, say: Say, contenders: Sequence[Contender] = CONTENDERS) -> list[dict[str, Any]]:
-    """A line for each contender: medians of its runs, ratio to the first one, and its promise."""
-    found: dict[str, list[dict[str, Any]]] = {one.name: [] for one in contenders}
+def compared(
+    race: Race,
+    runs: int,
+    say: Say,
+    contenders: Sequence[Contender] = CONTENDERS,
+    before: Rows = (),
+    keep: Callable[[Rows], None] = lambda rows: None,
+) -> list[dict[str, Any]]:
+    """A line for each contender that ran: medians of its runs, ratio to the first one, and its promise.
+
+    Turn by turn until everyone has ``runs`` runs. ``before`` are lines whose runs count already, ``keep`` is given all
+    lines after every run, so that what is ended early loses one run at most.
+    """
+    found = {one.name: [run for row in before if row["name"] == one.name for run in row["runs"]] for one in contenders}
     for number in range(runs):
         for contender in contenders:
-            result = race.run(contender)
-            found[contender.name].append(result)
-            say(f"{race.task} run {number + 1}: {contender.name}: {result['rate']:,}/s")
-    return [_line(one, found[one.name], found[contenders[0].name]) for one in contenders]
+            if len(found[contender.name]) <= number:
+                result = race.run(contender)
+                found[contender.name].append(result)
+                say(f"{race.task} run {number + 1}: {contender.name}: {result['rate']:,}/s")
+                keep(_lines(contenders, found))
+    return _lines(contenders, found)
+
+
+def _lines(contenders: Sequence[Contender], found: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    ran = [one for one in contenders if found[one.name]]
+    return [_line(one, found[one.name], found[ran[0].name]) for one in ran]
 
 
 def _line(contender: Contender, runs: Sequence[dict[str, Any]], bare: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -258,7 +258,9 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
         | {"without_assignment": len(sent.keys() - heard.keys())},
         "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())
         | {"without_assignment": len(spotted - heard.keys())},
-        "words_only_after_copy": spread(heard[key] - copied[key] for key in spotted & heard.keys() & copied.keys()),
+        "words_only_after_copy": spread(
+            heard[key] - max(copied[key], ready) for key in spotted & heard.keys() & copied.keys()
+        ),
     }
 
 

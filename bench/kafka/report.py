@@ -32,7 +32,8 @@ def verdict(reached: bool) -> str:
 
 def contest(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """A row for each contender, with a head."""
-    head = ["who", "records/s", "to bare", "us of processor", "offsets follow", "after kill -9"]
+    head = ["who", "records/s", "to bare", "us of processor", "to bare by it", "offsets follow", "after kill -9"]
+    yardstick = rows[0]["cpu_us"]
     return [
         head,
         *(
@@ -41,6 +42,7 @@ def contest(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
                 f"{row['rate']:,.0f}",
                 f"{row['ratio']:.2f}",
                 f"{row['cpu_us']:,.0f}",
+                f"{yardstick / max(row['cpu_us'], 0.1):.2f}",
                 f"{row['commit_follows_s']:.2f} s",
                 row["promise"],
             ]
@@ -165,11 +167,7 @@ READERS = {
 
 def tables_of(section: str, found: Any) -> list[list[list[str]]]:
     """The tables of one section, each with its head."""
-    if section in ("a", "b"):
-        figures = targets_of(section, found)
-        tables = [contest(found)]
-    else:
-        figures, tables = READERS[section](found), []
+    figures, tables = figures_of(section, found), [contest(found)] if section in ("a", "b") else []
     head = ["what", "figure", "target", ""]
     return [*tables, *([[head, *map(list, figures)]] if figures else [])]
 
@@ -202,7 +200,22 @@ def document(results: Mapping[str, Any]) -> str:
     for section in TITLES:
         tables = tables_of(section, results[section]) if section in results else []
         text = text.replace(f"<<{section}>>", "\n\n".join(map(_markdown, tables)) or "Not measured yet.")
-    return text.replace("<<conditions>>", _conditions(results.get("conditions", {})))
+    text = text.replace("<<conditions>>", _conditions(results.get("conditions", {})))
+    return text.replace("<<targets>>", _targets(results))
+
+
+def figures_of(section: str, found: Any) -> list[Figure]:
+    """The figures of one section that may have targets."""
+    return targets_of(section, found) if section in ("a", "b") else READERS[section](found)
+
+
+def _targets(results: Mapping[str, Any]) -> str:
+    """Everything that had a target, reached or missed."""
+    rows = [["section", "what", "figure", "target", ""]]
+    for section, title in TITLES.items():
+        if section in results:
+            rows += [[title, *figure] for figure in figures_of(section, results[section]) if figure.target]
+    return _markdown(rows) if len(rows) > 1 else "Nothing was measured yet."
 
 
 SIZES = {

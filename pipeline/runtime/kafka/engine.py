@@ -52,6 +52,18 @@ class Batch(NamedTuple):
     """When the log took the actions of departments that are part of it, in milliseconds."""
 
 
+def together(batches: Sequence[Batch]) -> Batch:
+    """Several batches, in the order in which they were fed, as one: of a partition's offsets the last one counts."""
+    return Batch(
+        written=[one for batch in batches for one in batch.written],
+        offsets={place: offset for batch in batches for place, offset in batch.offsets.items()},
+        records=sum(batch.records for batch in batches),
+        settled=[one for batch in batches for one in batch.settled],
+        facts=[one for batch in batches for one in batch.facts],
+        acted=[one for batch in batches for one in batch.acted],
+    )
+
+
 @dataclass
 class _Work:
     """What is collected while one poll goes through the stages."""

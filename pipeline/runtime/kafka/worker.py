@@ -23,7 +23,7 @@ from connectors.librdkafka.transactions import Membership, Superseded, Transacti
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.brought import Brought, Worker
-from pipeline.runtime.kafka.engine import Batch, Engine
+from pipeline.runtime.kafka.engine import Batch, Engine, together
 from pipeline.runtime.kafka.lanes import STATE_READERS, URGENT, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point, nothing
@@ -46,7 +46,7 @@ class WorkerPolicy:
 
     poll_records: int = 1_000
     part_records: int = 250
-    """Records of one transaction; the next part goes through the stages while one is written."""
+    """Records of one transaction at least; the next parts go through the stages while one is written."""
     max_refused: float = 0.2
     """Share of refused records that stops the worker."""
     first_pause_s: float = 0.2
@@ -210,28 +210,36 @@ class KafkaWorker:
             pause = min(2 * pause, self.policy.longest_pause_s)
 
     def _work(self, poll: Poll, reader: Membership) -> None:
-        """A poll in parts: while one part is being written the next goes through the stages.
+        """A poll in parts: while some are being written the next go through the stages.
 
-        A fault of any part is a fault of the poll; parts that were written are left out when it is fed again.
+        Parts that were fed meanwhile are written together, so a slow broker has fewer transactions and nobody waits
+        for it but at the end. A fault of any part is a fault of the poll; parts that were written are left out when it
+        is fed again.
         """
         for place in sorted(self._needed(poll)):
             self._bring(place)
         self.point("recovered")
         writing: Future[None] | None = None
+        fed: list[Batch] = []
+        seconds = 0.0
         try:
             for part in parts_of(poll, self.policy.part_records):
                 begun = time.perf_counter()
-                batch = self.engine.feed(part)
-                seconds = time.perf_counter() - begun
+                fed.append(self.engine.feed(part))
+                seconds += time.perf_counter() - begun
                 self.point("fed")
-                if writing is not None:
-                    writing.result()
-                writing = self._writer.submit(self._commit, batch, reader, seconds)
+                if writing is None or writing.done():
+                    if writing is not None:
+                        writing.result()
+                    writing = self._writer.submit(self._commit, together(fed), reader, seconds)
+                    fed, seconds = [], 0.0
         finally:
             if writing is not None:
                 wait([writing])
         if writing is not None:
             writing.result()
+        if fed:
+            self._writer.submit(self._commit, together(fed), reader, seconds).result()
 
     def _commit(self, batch: Batch, reader: Membership, fed_seconds: float) -> None:
         begun, self._asked = time.perf_counter(), time.monotonic()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.kafka.arriving import parts_of
+from pipeline.runtime.kafka.engine import Batch, together
 from pipeline.runtime.kafka.points import POINTS, dying_at
 
 POLLS = st.dictionaries(
@@ -23,6 +26,24 @@ def test_parts_hold_every_record_once_and_in_order(poll, size):
         for place, records in part.items():
             seen[place] += records
     assert seen == poll
+
+
+@given(st.lists(st.tuples(st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 2)), st.integers(0, 9)),
+                          st.lists(st.integers(), max_size=5)), min_size=1, max_size=6))  # fmt: skip
+def test_batches_written_together_are_what_they_were_one_after_the_other(fed):
+    batches: list[Any] = [
+        Batch([("out", n) for n in found], offsets, len(found), [("settled", n) for n in found], list(found), found)
+        for offsets, found in fed
+    ]
+    one = together(batches)
+    everything = [n for _, found in fed for n in found]
+    assert one.written == [("out", n) for n in everything]
+    assert one.settled == [("settled", n) for n in everything]
+    assert (one.facts, one.acted, one.records) == (everything, everything, len(everything))
+    last: dict[tuple[str, int], int] = {}
+    for offsets, _ in fed:
+        last |= offsets
+    assert one.offsets == last
 
 
 def test_a_point_kills_at_its_count_and_not_before():
