@@ -23,6 +23,7 @@ def packed(model: UnitModel) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays = {
         "weights": model.weights,
         "softmax": model.softmax[:, : len(model.units)].astype(np.float32),
+        "role_softmax": model.role_softmax[:, : len(model.roles)].astype(np.float32),
         "count_key": np.array([row for row, _, _ in entries], np.int32),
         "count_unit": np.array([unit for _, unit, _ in entries], np.int32),
         "count": np.array([count for _, _, count in entries], np.float32),
@@ -45,15 +46,18 @@ def unpacked(version: str, arrays: Mapping[str, Array], tables: Mapping[str, Any
         keys, words = [str(key) for key in tables["keys"]], [str(word) for word in tables["words"]]
         half_life = float(tables["settings"]["half_life"])
         count_key, count_unit, count = (arrays[name] for name in ("count_key", "count_unit", "count"))
-        weights, softmax, key_at, key_latest = (arrays[name] for name in ("weights", "softmax", "key_at", "key_latest"))
+        weights, softmax, role_softmax = (arrays[name] for name in ("weights", "softmax", "role_softmax"))
+        key_at, key_latest = arrays["key_at"], arrays["key_latest"]
     except (KeyError, TypeError) as error:
         message = f"a part is missing or of another kind: {error}"
         raise ValueError(message) from None
+    roles = len({unit.role for unit in units})
     faults = [
         text
         for text, holds in (
             ("weights of other features", weights.shape == (len(FEATURES),)),
             ("a softmax of other words or units", softmax.shape == (len(words), len(units))),
+            ("a softmax of other words or roles", role_softmax.shape == (len(words), roles)),
             ("counts of different length", count_key.shape == count_unit.shape == count.shape),
             ("keys without a time", key_at.shape == key_latest.shape == (len(keys),)),
             ("counts of unknown keys or units", _within(count_key, len(keys)) and _within(count_unit, len(units))),
@@ -70,6 +74,8 @@ def unpacked(version: str, arrays: Mapping[str, Array], tables: Mapping[str, Any
     model.words = {word: at for at, word in enumerate(words)}
     model.softmax = np.zeros((len(words), model.capacity), np.float32)
     model.softmax[:, : len(units)] = softmax
+    model.role_softmax = np.zeros((len(words), model.capacity), np.float32)
+    model.role_softmax[:, : len(model.roles)] = role_softmax
     return model
 
 

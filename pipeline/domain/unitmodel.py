@@ -2,8 +2,9 @@
 
 Two experts look at a question (:class:`Asked`). *Counts* answer by how often units handled the same kind at the same
 place, backing off from the narrow to the wide (kind and community, kind and street, kind, group, family), for units
-and for their roles ("the enforcement team of the street" is one role in every street). A *softmax* weighs single
-features and words. A log-linear rule with learned weights joins them. Counts fade with a half-life, because units are
+and for their roles ("the enforcement team of the street" is one role in every street). Two *softmaxes*, of units and
+of their roles, weigh single features and words; that of roles speaks for a unit on kinds that only its like elsewhere
+has handled. A log-linear rule with learned weights joins them. Counts fade with a half-life, because units are
 renamed, merged and given other duties. Ranking is pure: the same model and question, the same answer.
 """
 
@@ -64,6 +65,7 @@ class UnitModel:
         self.tallies: dict[str, Tally] = {}
         self.words: dict[str, int] = {}
         self.softmax: Array = np.zeros((0, self.capacity), np.float32)
+        self.role_softmax: Array = np.zeros((0, self.capacity), np.float32)
         for unit in units:
             self.add(unit)
 
@@ -93,7 +95,9 @@ class UnitModel:
                 row = np.zeros(size)
                 row[tally.latest] = 1.0
             found.append(row)
-        found.append(self._log_softmax(asked))
+        at, values = self.encoded(asked)
+        found.append(log_softmax(self.softmax, at, values, size))
+        found.append(log_softmax(self.role_softmax, at, values, len(self.roles))[roles])
         return np.array(found)
 
     def _counts(self, prefix: str, level: Level, asked: Asked, size: int) -> Array | None:
@@ -162,16 +166,6 @@ class UnitModel:
                 found.append(np.log(shares[level] / shares[parent]))
         return found
 
-    def _log_softmax(self, asked: Asked) -> Array:
-        size = len(self.units)
-        at, values = self.encoded(asked)
-        if not len(at):
-            return np.full(size, -math.log(size))
-        scores = values @ self.softmax[at, :size]
-        scores = scores - scores.max()
-        found: Array = np.maximum(scores - np.log(np.exp(scores).sum()), -13.8)
-        return found
-
     def encoded(self, asked: Asked) -> tuple[Array, Array]:
         """The rows of the softmax that a question touches, and their values; unknown ones are left out."""
         pairs = [(self.words[name], value) for name, value in named(asked) if name in self.words]
@@ -196,13 +190,16 @@ class UnitModel:
             return -1
         at = self.index[unit.id] = len(self.units)
         self.units.append(unit)
-        self.role_of[at] = self.roles.setdefault(unit.role, len(self.roles))
+        roles = len(self.roles)
+        role = self.role_of[at] = self.roles.setdefault(unit.role, roles)
         if (bias := self.words.get("")) is not None and at:
             self.softmax[bias, at] = self.softmax[bias, :at].min()
+            if role == roles:
+                self.role_softmax[bias, role] = self.role_softmax[bias, :role].min()
         return at
 
     def learn(self, asked: Asked, unit: Unit, at: int, step: float = 0.0) -> None:
-        """A case that ``unit`` handled at ``at`` (ms). ``step`` > 0 also moves the softmax along its gradient."""
+        """A case that ``unit`` handled at ``at`` (ms). ``step`` > 0 also moves both softmaxes."""
         number = self.add(unit)
         if number < 0:
             return
@@ -225,8 +222,21 @@ class UnitModel:
         return known
 
     def _step(self, asked: Asked, number: int, step: float) -> None:
+        """Along the gradient of the likelihood."""
         at, values = self.encoded(asked)
-        if len(at):
-            error = -np.exp(self._log_softmax(asked))
-            error[number] += 1.0
-            self.softmax[at, : len(self.units)] += step * values[:, None] * error[None, :].astype(np.float32)
+        role = int(self.role_of[number])
+        tables = ((self.softmax, number, len(self.units)), (self.role_softmax, role, len(self.roles)))
+        for table, right, size in tables if len(at) else ():
+            error = -np.exp(log_softmax(table, at, values, size))
+            error[right] += 1.0
+            table[at, :size] += step * values[:, None] * error[None, :].astype(np.float32)
+
+
+def log_softmax(table: Array, at: Array, values: Array, size: int) -> Array:
+    """Log-probabilities of the first ``size`` columns of a softmax, for the rows ``at`` that a question touches."""
+    if not len(at):
+        return np.full(size, -math.log(size))
+    scores = values @ table[at, :size]
+    scores = scores - scores.max()
+    found: Array = np.maximum(scores - np.log(np.exp(scores).sum()), -13.8)
+    return found

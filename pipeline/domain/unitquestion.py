@@ -61,7 +61,7 @@ FEATURES = (
     + ["place"]
     + [f"place {'+'.join(level)}" for level in PLACE_LEVELS if level]
     + [f"latest {'+'.join(level)}" for level in LATEST]
-    + ["softmax"]
+    + ["softmax", "role softmax"]
 )
 
 

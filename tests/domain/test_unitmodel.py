@@ -10,7 +10,7 @@ import pytest
 from pipeline.domain.ids import DAY_MS
 from pipeline.domain.unitfile import packed, unpacked
 from pipeline.domain.unitmodel import SPARE, UnitModel
-from pipeline.domain.unitquestion import Asked, Unit, words_of
+from pipeline.domain.unitquestion import FEATURES, Asked, Unit, words_of
 
 STALLS = Asked("stall", "trading", "order", "east", "a", "hotline", "complaint", "", words_of("stall trading"))
 WEST = STALLS._replace(street="west", community="b")
@@ -71,6 +71,8 @@ def trained() -> UnitModel:
     model.words = {"": 0, "kind=stall": 1, "street=west": 2}
     model.softmax = np.zeros((3, model.capacity), np.float32)
     model.softmax[2, 1] = 2.0
+    model.role_softmax = np.zeros((3, model.capacity), np.float32)
+    model.role_softmax[1, 0] = 1.0
     return model
 
 
@@ -86,6 +88,7 @@ def test_a_model_comes_back_from_its_file_as_it_was() -> None:
     [
         pytest.param("weights", np.zeros(3), "weights of other features", id="features"),
         pytest.param("softmax", np.zeros((1, 1), np.float32), "a softmax of other", id="softmax"),
+        pytest.param("role_softmax", np.zeros((3, 2), np.float32), "words or roles", id="softmax of roles"),
         pytest.param("count_unit", np.full(10_000, 7, np.int32), "counts of different length", id="lengths"),
         pytest.param("key_at", np.zeros(1, np.int64), "keys without a time", id="times"),
     ],
@@ -107,10 +110,27 @@ def test_a_count_of_a_unit_that_is_not_there_is_refused() -> None:
 def test_a_step_moves_the_softmax_towards_the_unit_that_handled() -> None:
     model = trained()
     before = model.chances(STALLS)[0]
-    model.weights[-1] = 1.0
+    model.weights[FEATURES.index("softmax")] = 1.0
     model.learn(STALLS, TEAM_EAST, 4 * DAY_MS, step=0.5)
     assert model.softmax[1, 0] > 0 > model.softmax[1, 1]
     assert model.chances(STALLS)[0] > before
+
+
+def test_the_softmax_of_roles_speaks_for_the_like_unit_of_a_kind_that_it_never_handled() -> None:
+    model = trained()
+    model.learn(WEST, WATER, 4 * DAY_MS)
+    model.weights = (np.array(FEATURES) == "role softmax").astype(float)
+    team, other = model.chances(STALLS)[1:]
+    assert team > other
+    model.learn(STALLS, WATER, 4 * DAY_MS, step=2.0)
+    assert model.chances(STALLS)[2] > other
+
+
+def test_a_role_that_comes_up_later_begins_no_likelier_than_the_least_known() -> None:
+    model = trained()
+    model.role_softmax[0, 0] = -1.5
+    model.add(WATER)
+    assert model.role_softmax[0, 1] == -1.5
 
 
 def test_words_are_letters_of_chinese_and_words_of_others() -> None:

@@ -63,11 +63,13 @@ def fitted(rows: Sequence[Handled], request: TrainRequest) -> tuple[UnitModel, f
     words, matrix = _encoded(rows)
     numbers = {unit: at for at, unit in enumerate(dict.fromkeys(row.unit.id for row in rows))}
     truth = np.array([numbers[row.unit.id] for row in rows], np.int64)
+    role_of, role_count = _roles(rows)
     days = np.array([row.at for row in rows], np.float64) / DAY_MS
     model = UnitModel("", [], None, HALF_LIFE_DAYS)
     model.capacity, model.role_of = len(numbers), np.zeros(len(numbers), np.int64)
     first = max(cuts[0], len(rows) - MOST_JOINED)
     features, softmax, known = np.zeros((len(rows) - first, len(FEATURES), len(numbers)), np.float32), None, 0
+    role_softmax: Array | None = None
     for at, row in enumerate(rows):
         while known < at and rows[known].at <= row.at - KNOWN_AFTER_MS:
             model.learn(rows[known].asked, rows[known].unit, rows[known].at)
@@ -75,7 +77,8 @@ def fitted(rows: Sequence[Handled], request: TrainRequest) -> tuple[UnitModel, f
         if at in cuts and _next(cuts, at, len(rows)) > first:
             request.say(f"softmax on the first {at:,} of {len(rows):,} cases")
             softmax = _softmax(matrix[:at], truth[:at], days[:at], len(numbers), softmax)
-            model.words, model.softmax = words, np.ascontiguousarray(softmax)
+            role_softmax = _softmax(matrix[:at], role_of[truth[:at]], days[:at], role_count, role_softmax)
+            model.words, model.softmax, model.role_softmax = words, softmax, role_softmax
         if at >= first and model.units:
             # units that nobody knows yet have no features: a chance that is next to none
             features[at - first, 0] = -20.0
@@ -85,9 +88,18 @@ def fitted(rows: Sequence[Handled], request: TrainRequest) -> tuple[UnitModel, f
     for row in rows[known:]:
         model.learn(row.asked, row.unit, row.at)
     request.say(f"softmax on all {len(rows):,} cases")
-    model.softmax = np.ascontiguousarray(_softmax(matrix, truth, days, len(numbers), softmax))
+    model.softmax = _softmax(matrix, truth, days, len(numbers), softmax)
+    model.role_softmax = _softmax(matrix, role_of[truth], days, role_count, role_softmax)
     model.words = words
     return model, loss
+
+
+def _roles(rows: Sequence[Handled]) -> tuple[Array, int]:
+    """The number of each unit's role, in the order in which a model meets them, and how many roles there are."""
+    roles: dict[str, int] = {}
+    units = {row.unit.id: row.unit.role for row in reversed(rows)}  # a unit keeps the first role it was known by
+    met = dict.fromkeys(row.unit.id for row in rows)
+    return np.array([roles.setdefault(units[unit], len(roles)) for unit in met], np.int64), len(roles)
 
 
 def _next(cuts: Sequence[int], at: int, last: int) -> int:
@@ -120,7 +132,7 @@ def _softmax(rows: csr_matrix, truth: Array, days: Array, units: int, start: Arr
 
     begin = np.zeros(shape) if start is None else start
     found = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS})
-    weights: Array = found.x.reshape(shape)
+    weights: Array = np.ascontiguousarray(found.x.reshape(shape))
     return weights
 
 
