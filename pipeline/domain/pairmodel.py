@@ -23,6 +23,8 @@ NEAR_M = 40.0
 SCOPES = ("door", "near", "code", "family", "other")
 """Same address and category; same category within ``NEAR_M`` or at the same address; same category; other categories of
 the family; other families."""
+NOBODY = (FAR, FAR, FAR, FAR, 0.0, 0.0, 0.0, 0.0)
+"""What a scope without sightings says."""
 SAME_CODE, SAME_FAMILY, OTHER = 0, 1, 2
 """How near akin a sighting's category is."""
 FEATURES = (
@@ -71,18 +73,27 @@ class Judgement(NamedTuple):
 def features_of(sightings: Sequence[Sighting], asked: Asked, code_rate: float, channel_rate: float) -> list[float]:
     """The row of ``FEATURES``."""
     row: list[float] = []
-    for number in range(len(SCOPES)):
-        row += _summed([one for one in sightings if _within(number, one)])
+    for scope in _scoped(sightings):
+        row += _summed(scope) if scope else NOBODY
     row += (asked.hour, 1.0 if asked.placed else 0.0, code_rate, channel_rate)
     return row
 
 
-def _within(scope: int, one: Sighting) -> bool:
-    if scope > 2 or one.kin:
-        return one.kin == scope - 2
-    if scope == 2:
-        return True
-    return one.same_address or (scope == 1 and one.metres <= NEAR_M)
+def _scoped(sightings: Sequence[Sighting]) -> tuple[list[Sighting], ...]:
+    """The sightings of each of ``SCOPES``, gathered in one pass."""
+    scopes: tuple[list[Sighting], ...] = ([], [], [], [], [])
+    door, near, code, family, other = scopes
+    for one in sightings:
+        _, _, metres, same_address, kin = one
+        if kin:
+            (family if kin == SAME_FAMILY else other).append(one)
+            continue
+        code.append(one)
+        if same_address:
+            door.append(one)
+        if same_address or metres <= NEAR_M:
+            near.append(one)
+    return scopes
 
 
 def _summed(sightings: Sequence[Sighting]) -> tuple[float, ...]:
@@ -91,13 +102,17 @@ def _summed(sightings: Sequence[Sighting]) -> tuple[float, ...]:
     for _, days, metres, _, _ in sightings:
         if days < last or (days == last and metres < last_m):
             last, last_m = days, metres
-        first = days if first == FAR or days > first else first
-        nearest = min(nearest, metres)
-        day += days <= 1.0
-        week += days <= 7.0
-        month += days <= 30.0
-    every = float(len(sightings))
-    return last, first, nearest, last_m, min(day, MANY), min(week, MANY), min(month, MANY), min(every, MANY)
+        if days > first or first == FAR:
+            first = days
+        if metres < nearest:
+            nearest = metres
+        if days <= 30.0:
+            month += 1.0
+            if days <= 7.0:
+                week += 1.0
+                if days <= 1.0:
+                    day += 1.0
+    return last, first, nearest, last_m, min(day, MANY), min(week, MANY), min(month, MANY), min(len(sightings), MANY)
 
 
 def likeliest(sightings: Sequence[Sighting]) -> int:

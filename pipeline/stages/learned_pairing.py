@@ -51,25 +51,36 @@ def _order(known: Known) -> tuple[Millis, str]:
 def _sightings(running: Sequence[Known], located: LocatedReport, model: PairModel) -> list[Sighting]:
     """All reports of these cases that lie within reach and window of the model, seen from this report."""
     found: list[Sighting] = []
+    view = _View(located, model)
     for number_of, known in enumerate(running):
-        _add_sighting(found, number_of, known.family, known, located, model)
+        view.add(found, number_of, known.family, known, known.begun_at)
         for sight in known.also if isinstance(known, CaseEntry) else ():
-            _add_sighting(found, number_of, known.family, sight, located, model)
+            view.add(found, number_of, known.family, sight, sight.at)
     return found
 
 
-def _add_sighting(
-    found: list[Sighting], case: int, family: str, seen: Known | Sight, located: LocatedReport, model: PairModel
-) -> None:
-    report = located.report
-    at = seen.at if isinstance(seen, Sight) else seen.begun_at
-    days = abs(report.begun_at - at) / DAY_MS
-    same_address = bool(report.address_key) and report.address_key == seen.address_key
-    metres = FAR
-    if report.lon is not None and report.lat is not None and seen.lon is not None and seen.lat is not None:
-        metres = distance_m(report.lon, report.lat, seen.lon, seen.lat)
-    if days <= model.window_days and (metres <= model.reach_m or same_address):
-        found.append(Sighting(case, days, metres, same_address, _kin(family, seen.code, located)))
+class _View:
+    """What is asked of every sighting, read once; cheap questions come first, since most sightings fall early."""
+
+    __slots__ = ("address", "at", "lat", "located", "lon", "reach", "window")
+
+    def __init__(self, located: LocatedReport, model: PairModel) -> None:
+        report = located.report
+        self.located, self.at, self.address = located, report.begun_at, report.address_key
+        self.lon, self.lat = report.lon, report.lat
+        self.window, self.reach = model.window_days * DAY_MS, model.reach_m
+
+    def add(self, found: list[Sighting], case: int, family: str, seen: Known | Sight, at: Millis) -> None:
+        """Note one report of a case, unless it is too old, or too far away and of another door."""
+        apart = abs(self.at - at)
+        if apart > self.window:
+            return
+        lon, lat, metres = seen.lon, seen.lat, FAR
+        if self.lon is not None and self.lat is not None and lon is not None and lat is not None:
+            metres = distance_m(self.lon, self.lat, lon, lat)
+        same_address = bool(self.address) and self.address == seen.address_key
+        if metres <= self.reach or same_address:
+            found.append(Sighting(case, apart / DAY_MS, metres, same_address, _kin(family, seen.code, self.located)))
 
 
 def _kin(family: str, code: str, located: LocatedReport) -> int:
