@@ -174,13 +174,13 @@ ROLES = {
     "check_pass": "inspector", "check_fail": "inspector", "close": "acceptor", "reassign": "dispatcher",
     "decline": "acceptor", "extend": "dispatcher", "suspend": "dispatcher", "reopen": "duty-chief",
     "cancel": "duty-chief", "force_close": "supervisor", "verified": "inspector", "not_found": "inspector",
-    "return": "dispatcher", "designate": "duty-chief", "reclassify": "acceptor",
+    "return": "dispatcher", "designate": "duty-chief", "reclassify": "acceptor", "unmerge": "dispatcher",
 }  # fmt: skip
 REASONS = {
     "refuse": "not_our_territory", "check_fail": "still_there", "reassign": "relief", "decline": "out_of_scope",
     "extend": "weather", "suspend": "no_budget", "reopen": "still_there", "cancel": "drill", "not_found": "not_there",
     "force_close": "no_owner", "merge": "duplicate", "ask_information": "information_missing",
-    "return": "wrong_category", "reclassify": "wrong_category", "designate": "arbitration",
+    "return": "wrong_category", "reclassify": "wrong_category", "unmerge": "not_the_same", "designate": "arbitration",
 }  # fmt: skip
 PATH = ("sign", "handle", "check_pass", "close")
 """The plain path from dispatch to closing."""

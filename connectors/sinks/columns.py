@@ -105,6 +105,7 @@ TABLES: dict[type[facts.Fact], str] = {
     facts.CaseDispatched: "assignments",
     facts.CaseMoved: "case_moves",
     facts.CaseMerged: "case_merges",
+    facts.CaseUnmerged: "case_unmerges",
     facts.ReportLinked: "report_links",
     facts.BoundaryFlagged: "boundaries",
     facts.AlarmChanged: "alarms",

@@ -43,6 +43,20 @@ def report_of(member: str) -> str:
     return digest(member) if PART in member else member
 
 
+MARK = 12
+"""Digits of a report's id that the case it opened carries at its end."""
+
+
+def mark_of_report(report: str) -> str:
+    """The short form of a report's id, in which the id of the case that it opened ends."""
+    return report[:MARK]
+
+
+def mark_of_case(case: str) -> str:
+    """The same mark by the id of the case; "" when the text is no case id."""
+    return case.rpartition("-")[2] if tile_of_case(case) else ""
+
+
 def source_of(member: str) -> tuple[str, str]:
     """Source system and number there of a member of a case; both "" when only its id is known."""
     system, part, reference = member.partition(PART)
@@ -64,7 +78,7 @@ def day_name(day: int) -> str:
 
 def case_id(tile: str, filed_at: int, first_report_id: str) -> str:
     """Identity of a case: its tile first, so that whoever holds the id can key an action (ADR 0003)."""
-    return f"{tile}-{day_name(filed_at // DAY_MS)}-{first_report_id[:12]}"
+    return f"{tile}-{day_name(filed_at // DAY_MS)}-{first_report_id[:MARK]}"
 
 
 def tile_of_case(case: str) -> str:

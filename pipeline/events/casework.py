@@ -28,6 +28,8 @@ class CaseAction(Value, frozen=True, kw_only=True):
     """For ``reclassify``: ``standard|kind|code``; "" keeps the category."""
     to_class: str = ""
     """For ``reclassify``: the case class; "" keeps it."""
+    report: str = ""
+    """For ``unmerge``: the report to take out, by its id or as ``source_system|source_ref``; "" for a merged case."""
 
 
 class NeighbourNotice(Value, frozen=True, kw_only=True):
@@ -82,6 +84,27 @@ class MergeNotice(Value, frozen=True, kw_only=True):
     """The same reports with their sources, as :func:`pipeline.domain.ids.member` writes them."""
 
 
+class UnmergeNotice(Value, frozen=True, kw_only=True):
+    """A person takes reports out of ``case_id``.
+
+    Sent to the tile of that case it says that the reports have left; sent to any other tile it asks whoever judged
+    them there to give them a case of their own.
+    """
+
+    tile: str
+    case_id: str
+    report_ids: tuple[str, ...]
+    action_id: str
+    at: Millis
+    recorded: int
+    actor_role: str = ""
+    actor_unit: str = ""
+    actor_person: str = ""
+    post: str = ""
+    reason_code: str = ""
+    reason: str = ""
+
+
 class Tick(Value, frozen=True, kw_only=True):
     """The time ``at``, told to one partition: deadlines pass and devices fall silent though no record comes."""
 
@@ -90,8 +113,8 @@ class Tick(Value, frozen=True, kw_only=True):
     source_system: str
 
 
-Notice = NeighbourNotice | LinkNotice | MergeNotice
-CaseworkInput = LocatedReport | CaseAction | NeighbourNotice | LinkNotice | MergeNotice
+Notice = NeighbourNotice | LinkNotice | MergeNotice | UnmergeNotice
+CaseworkInput = LocatedReport | CaseAction | NeighbourNotice | LinkNotice | MergeNotice | UnmergeNotice
 """Everything on the casework topics."""
 
 

@@ -183,6 +183,30 @@ class CaseMerged(Fact, frozen=True, kw_only=True):
     gap_ms: int
 
 
+class CaseUnmerged(Fact, frozen=True, kw_only=True):
+    """A person took apart what was merged: ``case_id`` is the case that stands by itself now."""
+
+    case_id: str
+    tile: str
+    from_case: str
+    """The case it was part of."""
+    undone: str
+    """``link``: a report got a case of its own; ``merge``: a case that was merged goes on."""
+    undoes: str
+    """``fact_id`` of the ``ReportLinked`` or ``CaseMerged`` that holds no longer."""
+    report_id: str
+    """The first report of ``case_id``."""
+    reports: int
+    """How many reports ``case_id`` has."""
+    action_id: str
+    actor_role: str
+    actor_unit: str
+    actor_person: str
+    post: str
+    reason_code: str
+    reason: str
+
+
 class ReportLinked(Fact, frozen=True, kw_only=True):
     """A report became part of an open case; nothing is deleted and its reporter still hears the outcome."""
 
@@ -373,8 +397,8 @@ class Samples(Value, frozen=True, kw_only=True):
 
 
 FACTS: tuple[type[Fact], ...] = (
-    ReportSettled, CaseFiled, CaseDispatched, CaseMoved, CaseMerged, ReportLinked, BoundaryFlagged, AlarmChanged,
-    FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered, RatingReceived, CallsCounted,
+    ReportSettled, CaseFiled, CaseDispatched, CaseMoved, CaseMerged, CaseUnmerged, ReportLinked, BoundaryFlagged,
+    AlarmChanged, FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered, RatingReceived, CallsCounted,
     RecordQuarantined, OutcomesCounted,
 )  # fmt: skip
 """All kinds of fact; tests walk this list against schemas and tables."""

@@ -11,6 +11,9 @@ from pipeline.events.facts import CaseDispatched, CaseMerged, CaseMoved, Fact, S
 WAITING = "dispatched"
 """The state of a case whose department has not answered yet."""
 
+UNMERGE = "unmerge"
+"""The action by which a merged case goes on."""
+
 
 class CaseState(Protocol):
     """What is needed of a case in casework's state."""
@@ -39,6 +42,8 @@ class Unanswered:
         for fact in facts:
             kind = fact.__class__
             if kind is CaseDispatched:
+                self._waiting[fact.case_id] = fact.department  # type: ignore[union-attr]
+            elif kind is CaseMoved and fact.action == UNMERGE and fact.to_state == WAITING:  # type: ignore[union-attr]
                 self._waiting[fact.case_id] = fact.department  # type: ignore[union-attr]
             elif (kind is CaseMoved and fact.to_state != WAITING) or kind is CaseMerged:  # type: ignore[union-attr]
                 self._waiting.pop(fact.case_id, None)  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.domain.ids import DAY_MS, number
 from pipeline.events.casework import NeighbourNotice
-from pipeline.stages.entries import CaseEntry, Ghost, SeenReport
+from pipeline.stages.entries import CaseEntry, Ghost, KeptReport, SeenReport
 from pipeline.state import KeyedState
 
 CELL_DEG = 0.001
@@ -22,6 +22,8 @@ CELL_DEG = 0.001
 METRES_PER_DEGREE = 111_195.0
 KEEP_SEEN_DAYS = 35
 """How long a report's answer is remembered, so that a redelivery meets it."""
+BY_REPORT = ("seen", "kept")
+"""Spaces whose entries are found by the report's id alone and leave with the report's day."""
 KEEP_ENDED_DAYS = 31
 """How long an ended case is remembered, so that a recurrence within 30 days (counted to the ms) is recognised."""
 
@@ -49,7 +51,9 @@ def keys_around(lon: float, lat: float, radius_m: float, family: str) -> list[in
 class CaseBook(KeyedState):
     """State of casework in one partition."""
 
-    spaces: ClassVar[dict[str, type[msgspec.Struct]]] = {"case": CaseEntry, "seen": SeenReport, "ghost": Ghost}
+    spaces: ClassVar[dict[str, type[msgspec.Struct]]] = {
+        "case": CaseEntry, "seen": SeenReport, "ghost": Ghost, "kept": KeptReport,
+    }  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +78,11 @@ class CaseBook(KeyedState):
     def seen(self, report_id: str) -> SeenReport | None:
         """How a report was answered."""
         found: SeenReport | None = self.get("seen", report_id)
+        return found
+
+    def kept(self, report_id: str) -> KeptReport | None:
+        """A linked report as it was judged."""
+        found: KeptReport | None = self.get("kept", report_id)
         return found
 
     def cases_near(self, tile: str, family: str, lon: float, lat: float, radius_m: float) -> list[CaseEntry]:
@@ -134,7 +143,7 @@ class CaseBook(KeyedState):
 
     def noted(self, space: str, key: str, value: Any, *, fresh: bool) -> None:
         """Index an entry by place (or person) and by the day it may leave."""
-        if space == "seen":
+        if space in BY_REPORT:
             if fresh:
                 self._leave(value.day + KEEP_SEEN_DAYS, space, key)
             return
@@ -165,7 +174,7 @@ class CaseBook(KeyedState):
 
 
 def _index_keys(space: str, value: Any) -> list[int]:
-    if space == "seen":
+    if space in BY_REPORT:
         return []
     if space == "ghost":
         return [-cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]

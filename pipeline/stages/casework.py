@@ -19,17 +19,18 @@ from pipeline.events.casework import (
     CaseAction,
     CaseworkInput,
     LinkNotice,
+    MergeNotice,
     NeighbourNotice,
     tile_of_input,
 )
 from pipeline.events.facts import Fact
 from pipeline.events.intake import LocatedReport
 from pipeline.stage import Change, Outcome, Settlement
-from pipeline.stages.casebook import KEEP_SEEN_DAYS, CaseBook
+from pipeline.stages.casebook import BY_REPORT, KEEP_SEEN_DAYS, CaseBook
 from pipeline.stages.decisions import Filing, Route, Verdict
 from pipeline.stages.deduplicate import NEW, deduplicate, origin_number
 from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy
-from pipeline.stages.entries import CaseEntry, SeenLink, SeenReport
+from pipeline.stages.entries import CaseEntry, KeptReport, SeenLink, SeenReport
 from pipeline.stages.file import DISPATCHED, file
 from pipeline.stages.notices import absorbed, joined, told
 from pipeline.stages.reported import (
@@ -44,6 +45,7 @@ from pipeline.stages.reported import (
 )
 from pipeline.stages.route import TRIAGE, Router
 from pipeline.stages.track import MAX_HOPS, notice, system_move, track
+from pipeline.stages.unmerge import UNMERGE, unmerge, unmerge_told
 
 BORDER = "border"
 """The stage whose limit is the clock of a border case."""
@@ -99,7 +101,9 @@ class Casework:
             return told(state, event, self.policy.duplicates)
         if isinstance(event, LinkNotice):
             return joined(state, event)
-        return absorbed(state, event)
+        if isinstance(event, MergeNotice):
+            return absorbed(state, event)
+        return unmerge_told(state, event, self._alone)
 
     def expire(self, state: CaseBook, day: int) -> Outcome:
         """Forget answers and ended cases whose time is over on ``day`` (days since 1970, by stream time)."""
@@ -118,7 +122,7 @@ class Casework:
         # An exercise is part of no case, whatever lies at its place or whichever number it names.
         verdict = NEW if report.drill else _named(deduplicate(book, located, self.policy.duplicates), located)
         answer = self._answered(located, verdict, replayed=False)
-        grown = _join(book, located, verdict) if verdict.case_id else ()
+        grown = (*_join(book, located, verdict), *_kept(located)) if verdict.case_id else ()
         remembered = _remember(located, verdict, origin, opened=bool(_opened(answer)))
         return Outcome(answer.facts, answer.messages, (*answer.changes, *grown, remembered), answer.settled)
 
@@ -194,7 +198,16 @@ class Casework:
 
     # --- an action ------------------------------------------------------------------------------------------------
 
+    def _alone(self, located: LocatedReport) -> Outcome:
+        """The case that a report would have opened; without changes when alone it would be no case."""
+        filing = file(located, self.policy.reference)
+        if filing.fate == Fate.LOGGED:
+            return Outcome()
+        return self._filed(located, Verdict(rule="D9-unmerged"), filing, replayed=False)
+
     def _acted(self, book: CaseBook, action: CaseAction) -> Outcome:
+        if action.action == UNMERGE:
+            return unmerge(book, action, self.policy.reference, self._alone)
         outcome = track(book, action, self.policy.reference)
         case = outcome.changes[0].value if outcome.changes else None
         if not isinstance(case, CaseEntry) or action.action not in HANDS_OVER:
@@ -230,6 +243,14 @@ def _join(book: CaseBook, located: LocatedReport, verdict: Verdict) -> tuple[Cha
     if case is None or case.tile != located.place.tile:
         return ()
     return (Change("case", case.case_id, joined_by(case, located)),)
+
+
+def _kept(located: LocatedReport) -> tuple[Change, ...]:
+    """What a person would need to take the report out again; an alarm that speaks again is always its case."""
+    report = located.report
+    if report.channel == Channel.ALARM:
+        return ()
+    return (Change("kept", report.report_id, KeptReport(day=report.received_at // DAY_MS, located=located)),)
 
 
 def _opened(answer: Outcome) -> str:
@@ -285,7 +306,7 @@ def _settlement(located: LocatedReport, fate: str, outcome: str) -> Settlement:
 def _stays(book: CaseBook, space: str, key: str, day: int) -> bool:
     """An open case stays, and so does the ghost of one, however old; a ghost's time begins with the last it told."""
     entry = book.get(space, key)
-    if entry is None or space == "seen":
+    if entry is None or space in BY_REPORT:
         return entry is None
     if space == "case":
         return bool(entry.open)

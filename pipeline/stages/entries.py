@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from pipeline.domain.ids import DAY_MS, case_id, report_of
 from pipeline.events.base import Millis, Value
 from pipeline.events.casework import NeighbourNotice
+from pipeline.events.intake import LocatedReport
 
 KEEP_SIGHTS = 7
 """Reports beside the first that a case keeps the place of."""
@@ -85,6 +86,12 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
 
     also: tuple[Sight, ...] = ()
     """Where and when the latest reports that joined it saw the problem (at most ``KEEP_SIGHTS``)."""
+    was: str = ""
+    """The state before it was merged."""
+    unmerged: int = 0
+    """How often its merge was undone."""
+    apart: tuple[str, ...] = ()
+    """Marks (:func:`pipeline.domain.ids.mark_of_report`) of reports and cases that a person says are something else."""
 
     @property
     def report_ids(self) -> tuple[str, ...]:
@@ -124,12 +131,23 @@ class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_default
     maybe: str = ""
     """The case that it may repeat: too unsure to merge."""
     likely: float = 0.0
+    now: str = ""
+    """The case of its own that it got when a person took it out of the one it was linked to."""
 
     def case_of(self, report_id: str) -> str:
         """The case the report is part of; "" when it opened none and joined none."""
+        if self.now:
+            return self.now
         if self.link is not None:
             return self.link.case_id
         return case_id(self.tile, self.day * DAY_MS, report_id) if self.opened else ""
+
+
+class KeptReport(Value, frozen=True, kw_only=True, array_like=True):
+    """A linked report as it was judged, so that it can have a case of its own should a person say that it is another."""
+
+    day: int
+    located: LocatedReport
 
 
 class Ghost(Value, frozen=True, kw_only=True, array_like=True):

@@ -135,14 +135,19 @@ def member_of(report: ScreenedReport) -> str:
     return member(report.report_id, report.source_system, report.source_ref)
 
 
-def joined_by(case: CaseEntry, located: LocatedReport) -> CaseEntry:
-    """The case with one report more, and where and when that one saw the problem."""
+def sight_of(located: LocatedReport) -> Sight:
+    """Where and when a report saw the problem."""
     report = located.report
-    sight = Sight(
+    return Sight(
         at=report.begun_at, lon=report.lon, lat=report.lat, error_m=_short(report.error_m or 0.0),
         code=located.classification.code, address_key=report.address_key,
     )  # fmt: skip
-    return replace(case, members=(*case.members, member_of(report)), also=(*case.also, sight)[-KEEP_SIGHTS:])
+
+
+def joined_by(case: CaseEntry, located: LocatedReport) -> CaseEntry:
+    """The case with one report more, and where and when that one saw the problem."""
+    also = (*case.also, sight_of(located))[-KEEP_SIGHTS:]
+    return replace(case, members=(*case.members, member_of(located.report)), also=also)
 
 
 def entry_of(

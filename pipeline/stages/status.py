@@ -11,15 +11,16 @@ from collections.abc import Container, Iterator
 from pipeline.domain.ids import report_of, source_of
 from pipeline.events.base import Fate, Millis
 from pipeline.events.casework import CaseworkInput, LinkNotice, MergeNotice
-from pipeline.events.facts import CaseDispatched, CaseMoved, Fact, FeedbackSent, ReportSettled
+from pipeline.events.facts import CaseDispatched, CaseMoved, CaseUnmerged, Fact, FeedbackSent, ReportSettled
 from pipeline.events.status import CaseStatus
 from pipeline.stage import Outcome
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.file import DISPATCHED
+from pipeline.stages.unmerge import LINK, UNMERGE
 
 DISPATCH, JOINED, FEEDBACK = "dispatch", "joined", "feedback"
-_TELLING = (ReportSettled, CaseMoved, CaseDispatched, FeedbackSent)
+_TELLING = (ReportSettled, CaseMoved, CaseDispatched, CaseUnmerged, FeedbackSent)
 
 
 def statuses(
@@ -48,6 +49,12 @@ def _told(book: CaseBook, outcome: Outcome, fact: Fact) -> Iterator[CaseStatus]:
     elif isinstance(fact, CaseDispatched) and fact.hop > 1:
         for member in _members(book, outcome, fact.case_id):
             yield _status(fact, member, fact.case_id, DISPATCH, DISPATCHED, fact.department, fact.due_at)
+    elif isinstance(fact, CaseUnmerged) and fact.undone == LINK:
+        case = _case(book, outcome, fact.case_id)
+        for member in case.members if case is not None else ():
+            yield _status(
+                fact, member, fact.case_id, UNMERGE, case.state, case.department, case.due_at, outcome=fact.reason_code
+            )
     elif isinstance(fact, FeedbackSent):
         due = None if (case := _case(book, outcome, fact.case_id)) is None else case.due_at
         for member in _members(book, outcome, fact.case_id):

@@ -32,25 +32,21 @@ def track(book: CaseBook, action: CaseAction, reference: Reference) -> Outcome:
     """Apply one action to its case."""
     case = book.case(action.case_id)
     if case is None:
-        return _refused(action, "", "unknown case: it is not open here, check case_id")
+        return refused(action, "", "unknown case: it is not open here, check case_id")
     if action.action_id in case.acted:
         return Outcome(settled=(Settlement(CHANNEL, Fate.LOGGED, Logged.REDELIVERED),))
     move = reference.transition(case.state, action.action)
     fault = _fault(case, action, move) or fault_of(case, action, reference)
     if move is None or fault:
-        return _refused(action, case.state, fault)
+        return refused(action, case.state, fault)
     return _moved(case, action, move, reference)
 
 
 def _fault(case: CaseEntry, action: CaseAction, move: Transition | None) -> str:
     if move is None:
         return f"{action.action!r} is not possible in state {case.state!r}"
-    if move.roles and action.actor_role not in move.roles:
-        return f"role {action.actor_role!r} may not {action.action!r}: only {', '.join(move.roles)}"
-    if move.reason_required and not (action.reason_code or action.reason):
-        return f"{action.action!r} needs a reason"
-    if move.reasons and action.reason_code and action.reason_code not in move.reasons:
-        return f"reason {action.reason_code!r} is not one of {', '.join(move.reasons)}"
+    if fault := not_permitted(action, move):
+        return fault
     if action.action in ("check_pass", "check_fail", "close") and case.handler and action.actor_person == case.handler:
         return "who handled a case may not check or close it (separation of powers)"
     if action.action in ("dispatch", "designate") and not action.to_department:
@@ -64,7 +60,19 @@ def _fault(case: CaseEntry, action: CaseAction, move: Transition | None) -> str:
     return ""
 
 
-def _refused(action: CaseAction, state: str, reason: str) -> Outcome:
+def not_permitted(action: CaseAction, move: Transition) -> str:
+    """Why the actor or the reason does not allow the move; "" when they do."""
+    if move.roles and action.actor_role not in move.roles:
+        return f"role {action.actor_role!r} may not {action.action!r}: only {', '.join(move.roles)}"
+    if move.reason_required and not (action.reason_code or action.reason):
+        return f"{action.action!r} needs a reason"
+    if move.reasons and action.reason_code and action.reason_code not in move.reasons:
+        return f"reason {action.reason_code!r} is not one of {', '.join(move.reasons)}"
+    return ""
+
+
+def refused(action: CaseAction, state: str, reason: str) -> Outcome:
+    """An action that changed nothing, and why."""
     fact = ActionRefused(
         fact_id=f"{action.action_id}:refused", at=action.at, recorded=action.origin.offset, action_id=action.action_id,
         case_id=action.case_id, tile=action.tile, action=action.action, state=state, actor_role=action.actor_role,

@@ -55,7 +55,7 @@ def screen_action(arrival: Arrival, policy: ScreenPolicy) -> CaseAction:
         content_hash=content_hash(body, arrival.schema), actor_role=body["actor_role"], actor_unit=body["actor_unit"],
         actor_person=body["actor_person"], post=body["post"], reason_code=body["reason_code"],
         reason=redact(body["reason"]).text, to_department=body["to_department"],
-        to_category=body["to_category"], to_class=body["to_class"],
+        to_category=body["to_category"], to_class=body["to_class"], report=body["report"],
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from fastavro.schema import SchemaParseException
 
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Value
-from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice, Tick
+from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice, Tick, UnmergeNotice
 from pipeline.events.facts import FACTS, Samples
 from pipeline.events.intake import BorderCandidate, Candidate, Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Body, Evidence, Origin
@@ -46,6 +46,7 @@ STRUCTS: dict[str, type[Value]] = {cls.__name__: cls for cls in FACTS} | {
     "NeighbourNotice": NeighbourNotice,
     "LinkNotice": LinkNotice,
     "MergeNotice": MergeNotice,
+    "UnmergeNotice": UnmergeNotice,
     "Tick": Tick,
     "CaseStatus": CaseStatus,
 }

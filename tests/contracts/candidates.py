@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.domain.probes import DetectPolicy
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice
+from pipeline.events.casework import CaseAction, LinkNotice, MergeNotice, NeighbourNotice, UnmergeNotice
 from pipeline.events.intake import Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Origin
@@ -151,6 +151,12 @@ def casework_inputs() -> list[Any]:
     act(case_of(first), "sign", "handle", actor_person="h")
     act(case_of(first), "check_pass", actor_person="h")
     act(case_of(first), "check_fail", "handle", "check_pass", "close")
+    act(loser := next(case_of(one) for one in (west, east) if town.case(case_of(one)).merged_into), "unmerge")
+    act(loser, "unmerge", actor_role="handler")
+    act(case_of(first), "unmerge", report="crm|2")
+    act(case_of(first), "unmerge", report="crm|2")
+    say(owner := located("w3", 16, NOISE, xy=(-4.0, 900.0)), located("e3", 17, NOISE, xy=(4.0, 900.0)))
+    act(case_of(owner), "unmerge", report="crm|e3")
     act(case_of(west), *PATH)
     say(located("15", 100, reporter_key="p"), located("16", 101, xy=(6.0, 0.0)))
     return heard
@@ -166,7 +172,7 @@ CANDIDATES: dict[str, Candidate] = {
 STATELESS = {"classifier": lambda: topology().classifier, "locator": lambda: topology().locator}
 """The stages without one."""
 
-WIRED = (LocatedReport, CaseAction, NeighbourNotice, LinkNotice, MergeNotice)
+WIRED = (LocatedReport, CaseAction, NeighbourNotice, LinkNotice, MergeNotice, UnmergeNotice)
 """Messages with a form of their own on the wire."""
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.ids import tile_of_case
-from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
+from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice, UnmergeNotice
 from pipeline.events.facts import FACTS, CaseFiled, Fact, Samples
 from pipeline.events.intake import LocatedReport
 from pipeline.events.readings import Readings
@@ -49,12 +49,13 @@ def test_the_inputs_make_the_stage_say_and_change_much(candidate: Candidate) -> 
         "intake": {"RecordQuarantined", "PatrolLogged", "TaskLogged", "StaffChanged", "SurveyAnswered",
                    "RatingReceived", "CallsCounted"},
         "detect": {"Samples", "AlarmChanged"},
-        "casework": {"ReportSettled", "CaseFiled", "CaseDispatched", "CaseMoved", "CaseMerged", "ReportLinked",
+        "casework": {"ReportSettled", "CaseFiled", "CaseDispatched", "CaseMoved", "CaseMerged", "CaseUnmerged",
+                     "ReportLinked",
                      "BoundaryFlagged", "FeedbackSent", "ActionRefused"},
     }[candidate.stage().name]  # fmt: skip
     assert set(kinds) == expected
     assert {space for space, _, _ in book.entries()} == {
-        "intake": {"answered"}, "detect": {"series", "alarm", "stranger"}, "casework": {"case", "seen", "ghost"},
+        "intake": {"answered"}, "detect": {"series", "alarm", "stranger"}, "casework": {"case", "seen", "ghost", "kept"},
     }[candidate.stage().name]  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def test_facts_carry_the_place_of_their_cause_in_the_log_and_no_other_time(candi
 def _order(event: Any) -> int:
     if isinstance(event, LocatedReport):
         return event.report.origin.offset
-    if isinstance(event, NeighbourNotice | LinkNotice | MergeNotice):
+    if isinstance(event, NeighbourNotice | LinkNotice | MergeNotice | UnmergeNotice):
         return event.recorded
     return int(event.order if hasattr(event, "order") else event.origin.offset)
 

@@ -59,6 +59,10 @@ def responsible_persons(reference: Reference) -> Iterator[Fault]:
             yield Fault(reference.origin("areas", number), "code", area.code, remedy)
 
 
+UNDOES = "unmerge"
+"""The one action on a case that has ended: a person says that it was merged by mistake."""
+
+
 def lifecycle(reference: Reference) -> Iterator[Fault]:
     """States nobody reaches, dead ends, exits from the end, and reasons asked for but not listed."""
     t = reference.tables
@@ -70,7 +74,7 @@ def lifecycle(reference: Reference) -> Iterator[Fault]:
         where, moves = reference.origin("states", number), reference.transitions(state.state)
         if initial and state.state not in reached:
             yield Fault(where, "state", state.state, "unreachable: no move leads to it from the first state")
-        if state.terminal and moves:
+        if state.terminal and any(move.action != UNDOES for move in moves):
             yield Fault(where, "terminal", state.state, "an end has no moves; remove them or the mark")
         if not state.terminal and not moves:
             yield Fault(where, "state", state.state, "a case would stay here for ever; add a move")
