@@ -162,7 +162,7 @@ def rollback_model(
 @click.option("--renamed", type=TABLE, help="CSV before,after of units, beside departments.csv.")
 @JSON
 def corrections(store: Path, out: Path, renamed: Path | None, as_json: bool) -> None:
-    """Write what people corrected in a store (categories, units) as labelled rows with where each comes from.
+    """Write what people corrected in a store (categories, units, merges) as labelled rows with where each comes from.
 
     Units that were renamed or merged get their present name: by merged_into of departments.csv, and by --renamed.
 

@@ -56,6 +56,8 @@ class NeighbourNotice(Value, frozen=True, kw_only=True):
     """False when the case has ended: the ghost then only serves to recognise a recurrence."""
     at: Millis
     recorded: int
+    revived: int = 0
+    """How often a merge of the case was undone: what was said of its earlier life is old."""
 
 
 class LinkNotice(Value, frozen=True, kw_only=True):

@@ -398,7 +398,7 @@ class Samples(Value, frozen=True, kw_only=True):
 
 FACTS: tuple[type[Fact], ...] = (
     ReportSettled, CaseFiled, CaseDispatched, CaseMoved, CaseMerged, CaseUnmerged, ReportLinked, BoundaryFlagged,
-    AlarmChanged, FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered, RatingReceived, CallsCounted,
-    RecordQuarantined, OutcomesCounted,
+    AlarmChanged, FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered, RatingReceived,
+    CallsCounted, RecordQuarantined, OutcomesCounted,
 )  # fmt: skip
 """All kinds of fact; tests walk this list against schemas and tables."""

@@ -35,8 +35,16 @@ QUERIES = {
         WHERE m.action IN ('reassign', 'dispatch', 'designate') AND m.actor_role != 'system'
           AND m.department != a.department
         ORDER BY m.at, m.recorded, m.fact_id""",
+    "duplicates": """
+        SELECT toUnixTimestamp64Milli(u.at) AS at, u.report_id AS subject, concat(r.title, ' ', r.text) AS text,
+               u.from_case AS before, u.case_id AS after, concat(u.actor_role, '@', u.actor_unit) AS by,
+               concat(u.reason_code, ' ', u.reason) AS reason, u.fact_id AS provenance
+        FROM case_unmerges AS u
+        INNER JOIN reports AS r ON r.report_id = u.report_id
+        ORDER BY u.at, u.recorded, u.fact_id""",
 }
-"""What people corrected, by task, out of the tables of a store: reclassified cases and cases passed on by a person."""
+"""What people corrected, by task, out of the tables of a store: reclassified cases, cases passed on by a person, and
+pairs that were merged and are not the same: the report, the case it was put to and the case it has now."""
 
 
 def write_corrections(path: Path, found: Mapping[str, Iterable[Mapping[str, Any]]], renamed: Mapping[str, str]) -> int:

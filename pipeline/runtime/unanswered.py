@@ -31,6 +31,11 @@ class CaseState(Protocol):
         """Where it stands in its life."""
 
 
+def _goes_on(fact: Fact | Samples) -> bool:
+    """Whether a person undid the merge of a case that waits for its department."""
+    return isinstance(fact, CaseMoved) and fact.action == UNMERGE and fact.to_state == WAITING
+
+
 class Unanswered:
     """Cases waiting for an answer, by id. The same facts again (a replayed batch) change nothing."""
 
@@ -41,9 +46,7 @@ class Unanswered:
         """Take the facts of a batch, in order."""
         for fact in facts:
             kind = fact.__class__
-            if kind is CaseDispatched:
-                self._waiting[fact.case_id] = fact.department  # type: ignore[union-attr]
-            elif kind is CaseMoved and fact.action == UNMERGE and fact.to_state == WAITING:  # type: ignore[union-attr]
+            if kind is CaseDispatched or _goes_on(fact):
                 self._waiting[fact.case_id] = fact.department  # type: ignore[union-attr]
             elif (kind is CaseMoved and fact.to_state != WAITING) or kind is CaseMerged:  # type: ignore[union-attr]
                 self._waiting.pop(fact.case_id, None)  # type: ignore[union-attr]

@@ -144,7 +144,7 @@ class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_default
 
 
 class KeptReport(Value, frozen=True, kw_only=True, array_like=True):
-    """A linked report as it was judged, so that it can have a case of its own should a person say that it is another."""
+    """A linked report as it was judged: what its own case is made of should a person take it out."""
 
     day: int
     located: LocatedReport
@@ -173,6 +173,7 @@ class Ghost(Value, frozen=True, kw_only=True, array_like=True):
     open: bool
     at: Millis
     recorded: int
+    revived: int = 0
 
     @classmethod
     def of(cls, notice: NeighbourNotice) -> Ghost:

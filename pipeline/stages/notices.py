@@ -28,7 +28,7 @@ def told(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> Ou
     """Keep the ghost; a case of this tile that is the same problem and was filed later is merged into it."""
     name = f"{notice.tile}/{notice.case_id}"
     before = book.get("ghost", name)
-    if before is not None and not before.open and not (notice.open and notice.at > before.at):
+    if before is not None and (notice.revived, before.open) <= (before.revived, False):
         return NOTHING  # its end is known, so this is old; only a case whose merge a person undid goes on
     kept = Change("ghost", name, Ghost.of(notice))
     ours = _same_as(book, notice, policy) if notice.open else None

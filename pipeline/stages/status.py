@@ -51,7 +51,8 @@ def _told(book: CaseBook, outcome: Outcome, fact: Fact) -> Iterator[CaseStatus]:
             yield _status(fact, member, fact.case_id, DISPATCH, DISPATCHED, fact.department, fact.due_at)
     elif isinstance(fact, CaseUnmerged) and fact.undone == LINK:
         case = _case(book, outcome, fact.case_id)
-        for member in case.members if case is not None else ():
+        assert case is not None  # the step that says it opens the case
+        for member in case.members:
             yield _status(
                 fact, member, fact.case_id, UNMERGE, case.state, case.department, case.due_at, outcome=fact.reason_code
             )

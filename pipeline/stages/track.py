@@ -181,4 +181,5 @@ def notice(case: CaseEntry, tile: str, at: Millis, recorded: int) -> NeighbourNo
         lat=case.lat or 0.0, error_m=float(case.error_m), filed_at=case.filed_at, begun_at=case.begun_at,
         signature=case.signature, address_key=case.address_key, component_code=case.component_code,
         reporter_key=case.reporter_key, open=case.open, at=at, recorded=recorded,
+        revived=case.unmerged,
     )  # fmt: skip

@@ -120,9 +120,7 @@ def _given_back(book: CaseBook, notice: UnmergeNotice, alone: Alone) -> Outcome:
     return _parted(book, kept.located, seen, notice, alone(kept.located))
 
 
-def _parted(
-    book: CaseBook, located: LocatedReport, seen: SeenReport, notice: UnmergeNotice, filed: Outcome
-) -> Outcome:
+def _parted(book: CaseBook, located: LocatedReport, seen: SeenReport, notice: UnmergeNotice, filed: Outcome) -> Outcome:
     """The report with a case of its own; the cases it was part of let it go."""
     entry = next((change.value for change in filed.changes if change.space == "case"), None)
     if not isinstance(entry, CaseEntry) or seen.link is None:

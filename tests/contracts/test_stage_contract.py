@@ -55,7 +55,8 @@ def test_the_inputs_make_the_stage_say_and_change_much(candidate: Candidate) -> 
     }[candidate.stage().name]  # fmt: skip
     assert set(kinds) == expected
     assert {space for space, _, _ in book.entries()} == {
-        "intake": {"answered"}, "detect": {"series", "alarm", "stranger"}, "casework": {"case", "seen", "ghost", "kept"},
+        "intake": {"answered"}, "detect": {"series", "alarm", "stranger"},
+        "casework": {"case", "seen", "ghost", "kept"},
     }[candidate.stage().name]  # fmt: skip
 
 

@@ -173,5 +173,5 @@ def test_expiry_forgets_only_what_is_over(name: str) -> None:
     assert {space for space, _ in left} == {"case", "ghost"}
     assert all(book.case(key).open for space, key in left if space == "case")
     assert all(book.get("ghost", key).notice.open for space, key in left if space == "ghost")
-    assert {change.space for change in gone} == {"seen", "case", "ghost"}
+    assert {change.space for change in gone} == {"seen", "case", "ghost", "kept"}
     assert stage.expire(book, today + 3650).changes == ()
