@@ -72,7 +72,8 @@ def _fault(case: CaseEntry, action: CaseAction, report: str, reference: Referenc
     if case.state == MERGED:
         return f"the case is part of {case.merged_into}: take the report out of that one" if report else ""
     if not report:
-        return "name the report to take out: report, by its id or as source_system|source_ref"
+        named = "report, by its id or as source_system|source_ref"
+        return f"the case is {case.state!r} and no part of another: name the report to take out ({named})"
     if report not in case.report_ids:
         return f"report {action.report!r} is not part of this case"
     if report == case.report_ids[0]:

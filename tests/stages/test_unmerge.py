@@ -197,7 +197,7 @@ def test_a_case_may_be_merged_into_another_one_later_under_an_id_of_its_own() ->
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        pytest.param({}, "name the report", id="no report"),
+        pytest.param({}, "name the report to take out", id="no report"),
         pytest.param({"report": "crm|9"}, "is not part of this case", id="stranger"),
         pytest.param({"report": "crm|1"}, "opened this case", id="the first"),
         pytest.param({"report": "crm|2", "actor_role": "handler"}, "may not", id="role"),

@@ -24,9 +24,9 @@ TYPES = (
 
 def tables_for_18(database: str) -> list[str]:
     """The statements that make all tables of facts with their origin, then those that give them later columns."""
-    first, *later = sorted((FOLDER / "clickhouse").glob("*.sql"))
-    tables = [one for one in statements(first.read_text("utf-8")) if one.startswith("CREATE TABLE")]
-    columns = [one for path in later for one in statements(path.read_text("utf-8")) if _adds_columns(one)]
+    files = [statements(path.read_text("utf-8")) for path in sorted((FOLDER / "clickhouse").glob("*.sql"))]
+    tables = [one for file in files for one in file if one.startswith("CREATE TABLE")]
+    columns = [one for file in files for one in file if _adds_columns(one)]
     return [for_18(one, database) for one in (*tables, *columns)]
 
 
