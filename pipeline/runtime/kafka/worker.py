@@ -210,34 +210,27 @@ class KafkaWorker:
             pause = min(2 * pause, self.policy.longest_pause_s)
 
     def _work(self, poll: Poll, reader: Membership) -> None:
-        """A poll in parts: while some are being written the next go through the stages.
+        """A poll in parts; those fed while a transaction is written share the next one. A fault is that of the poll.
 
-        Parts that were fed meanwhile are written together, so a slow broker has fewer transactions and nobody waits
-        for it but at the end. A fault of any part is a fault of the poll; parts that were written are left out when it
-        is fed again.
-        """
+        Parts that were written are left out when it is fed again."""
         for place in sorted(self._needed(poll)):
             self._bring(place)
         self.point("recovered")
-        writing: Future[None] | None = None
-        fed: list[Batch] = []
-        seconds = 0.0
+        fed, seconds, writing = list[Batch](), 0.0, Future[None]()
+        writing.set_result(None)
         try:
             for part in parts_of(poll, self.policy.part_records):
                 begun = time.perf_counter()
                 fed.append(self.engine.feed(part))
                 seconds += time.perf_counter() - begun
                 self.point("fed")
-                if writing is None or writing.done():
-                    if writing is not None:
-                        writing.result()
+                if writing.done():
+                    writing.result()
                     writing = self._writer.submit(self._commit, together(fed), reader, seconds)
                     fed, seconds = [], 0.0
         finally:
-            if writing is not None:
-                wait([writing])
-        if writing is not None:
-            writing.result()
+            wait([writing])
+        writing.result()
         if fed:
             self._writer.submit(self._commit, together(fed), reader, seconds).result()
 
