@@ -72,6 +72,7 @@ MODULES = (
     "pipeline.stages.pairing",
     "pipeline.stages.reclassify",
     "pipeline.stages.register",
+    "pipeline.stages.remember",
     "pipeline.stages.reported",
     "pipeline.stages.route",
     "pipeline.stages.screen",

@@ -30,9 +30,10 @@ from pipeline.stages.casebook import BY_REPORT, KEEP_SEEN_DAYS, CaseBook
 from pipeline.stages.decisions import Filing, Route, Verdict
 from pipeline.stages.deduplicate import NEW, deduplicate, origin_number
 from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy
-from pipeline.stages.entries import CaseEntry, KeptReport, SeenLink, SeenReport
+from pipeline.stages.entries import CaseEntry
 from pipeline.stages.file import DISPATCHED, file
 from pipeline.stages.notices import absorbed, joined, told
+from pipeline.stages.remember import kept_of, remembered, verdict_of
 from pipeline.stages.reported import (
     boundary_fact,
     dispatched_fact,
@@ -118,13 +119,13 @@ class Casework:
         seen = book.seen(report.report_id)
         if seen is not None:
             again = Outcome(settled=(_settlement(located, Fate.LOGGED, Logged.REDELIVERED),))
-            return self._answered(located, _verdict_of(seen), replayed=True) if seen.origin == origin else again
+            return self._answered(located, verdict_of(seen), replayed=True) if seen.origin == origin else again
         # An exercise is part of no case, whatever lies at its place or whichever number it names.
         verdict = NEW if report.drill else _named(deduplicate(book, located, self.policy.duplicates), located)
         answer = self._answered(located, verdict, replayed=False)
-        grown = (*_join(book, located, verdict), *_kept(located)) if verdict.case_id else ()
-        remembered = _remember(located, verdict, origin, opened=bool(_opened(answer)))
-        return Outcome(answer.facts, answer.messages, (*answer.changes, *grown, remembered), answer.settled)
+        grown = (*_join(book, located, verdict), *kept_of(located)) if verdict.case_id else ()
+        memory = remembered(located, verdict, origin, opened=bool(_opened(answer)))
+        return Outcome(answer.facts, answer.messages, (*answer.changes, *grown, memory), answer.settled)
 
     def _answered(self, located: LocatedReport, verdict: Verdict, *, replayed: bool) -> Outcome:
         """All facts of one report: a pure function of the report and the verdict."""
@@ -245,44 +246,8 @@ def _join(book: CaseBook, located: LocatedReport, verdict: Verdict) -> tuple[Cha
     return (Change("case", case.case_id, joined_by(case, located)),)
 
 
-def _kept(located: LocatedReport) -> tuple[Change, ...]:
-    """What a person would need to take the report out again; an alarm that speaks again is always its case."""
-    report = located.report
-    if report.channel == Channel.ALARM:
-        return ()
-    return (Change("kept", report.report_id, KeptReport(day=report.received_at // DAY_MS, located=located)),)
-
-
 def _opened(answer: Outcome) -> str:
     return next((change.key for change in answer.changes if change.space == "case"), "")
-
-
-def _remember(located: LocatedReport, verdict: Verdict, origin: int, *, opened: bool) -> Change:
-    report, link = located.report, None
-    if verdict.case_id:
-        link = SeenLink(
-            case_id=verdict.case_id, how=verdict.how, score=verdict.score, distance_m=verdict.distance_m,
-            gap_ms=verdict.gap_ms, similarity=verdict.similarity, rule=verdict.rule,
-        )  # fmt: skip
-    seen = SeenReport(
-        tile=located.place.tile, origin=origin, day=report.received_at // DAY_MS, opened=opened, link=link,
-        after=verdict.recurrence_of, complaint=bool(verdict.repeat_complaint_of),
-        maybe=verdict.suggested, likely=verdict.score if verdict.suggested else 0.0,
-    )  # fmt: skip
-    return Change("seen", report.report_id, seen)
-
-
-def _verdict_of(seen: SeenReport) -> Verdict:
-    link = seen.link
-    if link is None:
-        complaint = seen.after if seen.complaint else ""
-        return Verdict(
-            recurrence_of=seen.after, repeat_complaint_of=complaint, suggested=seen.maybe, score=seen.likely
-        )  # fmt: skip
-    return Verdict(
-        case_id=link.case_id, how=link.how, score=link.score, distance_m=link.distance_m, gap_ms=link.gap_ms,
-        similarity=link.similarity, rule=link.rule,
-    )  # fmt: skip
 
 
 def _reason(filing: Filing, verdict: Verdict) -> str:

@@ -222,8 +222,6 @@ def test_a_report_that_alone_would_be_no_case_stays_where_it_is() -> None:
     town.send(first)
     town.send(located("2", 1, ROAD, evidence=measured("depth", 0.1, "cm")))
     assert town.said(ReportLinked)
-    if not town.case(case_of(first)):
-        pytest.fail("the first report is a case")
     town.act(case_of(first), "unmerge", report="crm|2")
     assert [fact.reason for fact in town.said(ActionRefused)] == ["alone the report would be no case"]
     assert len(town.case(case_of(first)).members) == 2
