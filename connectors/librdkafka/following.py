@@ -16,6 +16,10 @@ PATIENCE_S = 300.0
 ASK_S = 30.0
 _NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 """A partition that is new, or whose broker has just gone, soon has a leader."""
+_NO_COORDINATOR = (
+    KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)  # fmt: skip
+"""The coordinator of a group that is new, or whose broker has just gone, is soon found; not all count as retriable."""
 LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -93,14 +97,15 @@ class Follower:
         if consumer is None:
             settings = {**self._config, "group.id": group, "enable.auto.commit": False, "log_level": 3}
             consumer = self._groups[group] = Consumer(settings)
-        asked, deadline = [TopicPartition(*place) for place in places], time.monotonic() + ASK_S
+        asked, deadline = [TopicPartition(*place) for place in places], time.monotonic() + 3 * ASK_S
         while True:
             try:
                 found = consumer.committed(asked, timeout=ASK_S)
             except KafkaException as fault:
-                # the coordinator of a cluster's first group takes a moment to be found
-                if not fault.args[0].retriable() or time.monotonic() > deadline:
-                    raise NeighbourAway(str(fault.args[0])) from fault
+                error = fault.args[0]
+                soon = error.retriable() or error.code() in _NO_COORDINATOR
+                if not soon or time.monotonic() > deadline:
+                    raise NeighbourAway(str(error)) from fault
                 time.sleep(0.2)
             else:
                 return {(one.topic, one.partition): max(one.offset, 0) for one in found}
