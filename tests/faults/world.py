@@ -75,9 +75,11 @@ def inputs_of(folder: Path, limit: int) -> tuple[Record, ...]:
 class World:
     """Everything of one scenario. Leave it to stop all its processes."""
 
-    def __init__(self, kafka: KafkaSettings, city: Path, folder: Path, engine: Engine) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, city: Path, folder: Path, engine: Engine, database: str = "wangge"
+    ) -> None:
         self.kafka, self.city, self.folder, self.engine = kafka, city, folder, engine
-        self.tables = Tables(clickhouse_settings_of(engine, "wangge"), old=isinstance(engine, ClickHouseServer))
+        self.tables = Tables(clickhouse_settings_of(engine, database), old=isinstance(engine, ClickHouseServer))
         self.tables.make()
         folder.mkdir(parents=True, exist_ok=True)
         self.processes: dict[str, Kept] = {}

@@ -12,7 +12,7 @@ from pipeline.commands.migrate import migrate_command
 from pipeline.runtime.metrics import LANES
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from tests.faults.world import World
-from tests.support.servers import client_of
+from tests.support.servers import FrontServer, client_of
 
 PATIENCE_S = 240
 """How long a slow machine may take to start the processes and let them join."""
@@ -24,8 +24,9 @@ def a_device(city: Path) -> str:
 
 
 def test_a_canary_of_each_way_in_comes_through_to_clickhouse_and_opens_no_case(
-    kafka_settings: KafkaSettings, clickhouse_settings: ClickHouseSettings, city: Path, tmp_path: Path
-) -> None:
+    kafka_settings: KafkaSettings, clickhouse: FrontServer, clickhouse_settings: ClickHouseSettings, city: Path,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     environment = {
         "WANGGE_KAFKA": kafka_settings.bootstrap, "WANGGE_KAFKA_PREFIX": kafka_settings.prefix,
         "WANGGE_CLICKHOUSE": f"{clickhouse_settings.host}:{clickhouse_settings.port}",
@@ -33,7 +34,7 @@ def test_a_canary_of_each_way_in_comes_through_to_clickhouse_and_opens_no_case(
     }  # fmt: skip
     command = CliRunner(env=environment)
     assert command.invoke(migrate_command, catch_exceptions=False).exit_code == 0
-    with World(kafka_settings, city, tmp_path / "world", clickhouse_settings) as world:
+    with World(kafka_settings, city, tmp_path / "world", clickhouse, clickhouse_settings.database) as world:
         world.worker("worker", "intake,urgent,detect,casework")
         world.sink()
         words = ["--once", "--clickhouse", "--device", a_device(city), "--patience", str(PATIENCE_S), "--json"]

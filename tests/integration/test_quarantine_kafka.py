@@ -161,6 +161,8 @@ def test_a_replay_that_is_killed_and_called_again_sends_each_record_once(
     before = len(read(kafka_settings, "reports.hotline"))
     for number in range(4):
         crew.start(f"replay {number}", "quarantine", "replay", "--kafka")
+        if len(read(kafka_settings, "quarantine.sent")) >= 3_000:
+            break  # a fast machine sends all of them before it is killed
         wanted = len(read(kafka_settings, "quarantine.sent")) + 1
         until(lambda least=wanted: len(read(kafka_settings, "quarantine.sent")) >= least, "nothing is sent")
         crew.kill(f"replay {number}")
