@@ -195,7 +195,7 @@ def test_too_many_refusals_stop_a_worker_with_nothing_of_that_part_acknowledged(
     assert producer.flush(60) == 0
     crew.start("worker", "worker", "--stages", "intake", "--health", health(), "--max-refused", share)
     log = tmp_path / "logs" / "worker.log"
-    until(lambda: "nothing of this poll was acknowledged" in log.read_text(), "the worker goes on")
+    until(lambda: "nothing of this part of the poll was acknowledged" in log.read_text(), "the worker goes on")
     assert told in log.read_text()
     kept = len(read(kafka_settings, "quarantine"))
     names = [kafka_settings.prefix + "reports.hotline"]

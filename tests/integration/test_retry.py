@@ -133,6 +133,7 @@ def test_killed_at_every_point_of_its_loop_nothing_is_lost_or_sent_twice(
     points = ["polled:2", "begun:1", "flushed:1", "noted:1", "committed:1", "noted:3", "flushed:2", "committed:3"]
     kept = Kept(
         ["retry", "--health", "127.0.0.1:0"],
+        "retry",
         variables(kafka_settings),
         tmp_path / "kept.log",
         [["--die-at", one] for one in points],

@@ -89,7 +89,7 @@ def order(ref: str, lon: float, **more: Any) -> dict[str, Any]:
     """An order about garbage at a point, with a telephone number in it."""
     usual = {
         "source_system": SOURCE, "source_ref": ref, "received_at": "2026-08-03T09:00:00+08:00",
-        "text": f"路边垃圾堆积，异味明显，请回电{PHONE}", "lon": lon, "lat": 31.2, "datum": "WGS84",
+        "text": f"路边垃圾堆积，异味明显，请回电{PHONE}", "lon": lon, "lat": 31.20418, "datum": "WGS84",
     }  # fmt: skip
     return usual | more
 
@@ -113,11 +113,11 @@ def test_a_source_hears_of_every_report_from_filing_to_feedback_and_of_no_person
     """One case with three reports of two sources, one of which has no topic of its own; and a drill that opens none."""
     own = f"status.{SOURCE}"
     with Publisher(kafka_settings) as publisher:
-        publisher.report(order("RX-1", 121.5), schema="HotlineOrder")
+        publisher.report(order("RX-1", 121.50317), schema="HotlineOrder")
         (filed,) = statuses(kafka_settings, crew, own, 1)
-        publisher.report(order("RX-2", 121.5), schema="HotlineOrder")
-        publisher.report(order("N-1", 121.5, source_system="village-board"), schema="HotlineOrder")
-        publisher.report(order("RX-9", 121.6, drill=True), schema="HotlineOrder")
+        publisher.report(order("RX-2", 121.50317), schema="HotlineOrder")
+        publisher.report(order("N-1", 121.50317, source_system="village-board"), schema="HotlineOrder")
+        publisher.report(order("RX-9", 121.60317, drill=True), schema="HotlineOrder")
         publisher.flush()
         statuses(kafka_settings, crew, own, 3)
         statuses(kafka_settings, crew, "status.unlisted", 1)
