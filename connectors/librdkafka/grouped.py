@@ -35,7 +35,8 @@ class GroupReader:
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": 30,
+            "fetch.min.bytes": 65_536,
             "queued.max.messages.kbytes": 65_536,
             "log_level": 3,
         }

@@ -8,7 +8,9 @@ changes what is relied on here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,6 +28,8 @@ from pipeline.settings import KafkaSettings
 
 PASSED = "whole-poll"
 """Name of the codec that gives a poll through as it is."""
+WAIT_S = 1.0
+"""How long the next poll is held back at most while one is in work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,23 @@ class _Consumer(driver.Consumer):
     """Urgent topics first; offsets are noted in transactions and never by Faust."""
 
     urgent: frozenset[str] = frozenset()
+    free: asyncio.Event
+    """Set while no poll is in work."""
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
+        """The next poll, taken when the one before is done.
+
+        One that is taken earlier would only lie in the queue of the stream, and what comes meanwhile would wait behind
+        it; aiokafka reads ahead anyway. The wait is bounded: a poll that Faust drops in a rebalance is never done.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.free.wait(), WAIT_S)
+        found = await self._found(active_partitions, timeout)
+        if found:
+            self.free.clear()
+        return found
+
+    async def _found(self, active_partitions: Any, timeout: float) -> Any:
         ahead = {tp for tp in active_partitions or () if tp.topic in self.urgent}
         if ahead:
             found = await super()._getmany(ahead, 0.0)
@@ -103,7 +122,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
-        consumer._fetch_max_wait_ms = 250
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = 65_536, 30
         return consumer
 
 
@@ -157,7 +176,9 @@ class Worker:
             stream_recovery_delay=0.0,
             worker_redirect_stdouts=False,
         )
-        consumer = type("Consumer", (_Consumer,), {"urgent": frozenset(urgent)})
+        free = asyncio.Event()
+        free.set()
+        consumer = type("Consumer", (_Consumer,), {"urgent": frozenset(urgent), "free": free})
         transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
         app.transport = transport(app.conf.broker_consumer, app)
         source = app.topic(*sorted(topics), value_serializer=PASSED, key_serializer=PASSED)
@@ -168,6 +189,7 @@ class Worker:
             async for event in waiting.events():
                 await take(event.value)
                 await waiting.ack(event)
+                free.set()
 
         app.agent(source, name="polls")(polls)
 

@@ -51,6 +51,18 @@ class WorkerPolicy:
     """Share of refused records that stops the worker."""
     first_pause_s: float = 0.2
     longest_pause_s: float = 10.0
+    written_share: float = 0.3
+    """The part of its time that a worker which keeps up may spend in transactions before it lets records gather."""
+    longest_rest_s: float = 0.0
+    """How long it lets them gather at most."""
+
+    def rest_s(self, written_s: float, *, behind: bool) -> float:
+        """How long to wait before the next poll after a transaction that took so long.
+
+        A broker pays for a transaction by the partitions it touches (here a third of a millisecond each), hardly by
+        its records: many small ones cost it several times as much as few. Who is behind has enough records waiting.
+        """
+        return 0.0 if behind else min(written_s * (1 / self.written_share - 1), self.longest_rest_s)
 
 
 class KafkaWorker:
@@ -86,6 +98,8 @@ class KafkaWorker:
         """The partitions of the poll in work."""
         self._generation = -1
         self._working = threading.Lock()
+        self._behind, self._written_s = False, 0.0
+        """Whether more waited behind the poll in work than it had, and how long its last transaction took."""
         self._asked: float | None = None
         """Since when Kafka is asked for what the poll in work needs."""
         self._writer = ThreadPoolExecutor(1, "writer")
@@ -174,6 +188,7 @@ class KafkaWorker:
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._take, brought)
             self._at_hand = frozenset()
+            await asyncio.sleep(self.policy.rest_s(self._written_s, behind=self._behind))
         except asyncio.CancelledError:
             raise
         except StopRun as stop:
@@ -185,7 +200,11 @@ class KafkaWorker:
 
     def _take(self, brought: Brought) -> None:
         pause = self.policy.first_pause_s
-        self.watcher.polled(self._lags(brought))
+        lags = self._lags(brought)
+        # marks of transactions count as records that wait: a little behind is not behind
+        self._behind = sum(lag for _, lag, _ in lags.values()) > sum(map(len, brought.records.values()))
+        self._written_s = 0.0
+        self.watcher.polled(lags)
         self.point("polled")
         for refusals in self.engine.refusals.values():
             refusals.begin()
@@ -241,7 +260,8 @@ class KafkaWorker:
         finally:
             self._asked = None
         self.point("committed")
-        self.watcher.batch(batch, fed_seconds, time.perf_counter() - begun)
+        self._written_s = time.perf_counter() - begun
+        self.watcher.batch(batch, fed_seconds, self._written_s)
 
     def _written(self, batch: Batch, reader: Membership) -> None:
         if self._transactions is None:
