@@ -24,6 +24,7 @@ from mode import CrashingSupervisor
 
 from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
+from pipeline.runtime.kafka.fetching import GATHER_BYTES, GATHER_MS, install
 from pipeline.settings import KafkaSettings
 
 PASSED = "whole-poll"
@@ -84,12 +85,13 @@ class _Consumer(driver.Consumer):
         return found
 
     async def _found(self, active_partitions: Any, timeout: float) -> Any:
+        """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
+        all others a transaction. The worker writes the urgent ones first."""
         ahead = {tp for tp in active_partitions or () if tp.topic in self.urgent}
-        if ahead:
-            found = await super()._getmany(ahead, 0.0)
-            if found:
-                return found
-        return await super()._getmany(active_partitions, timeout)
+        urgent = await super()._getmany(ahead, 0.0) if ahead else {}
+        if not urgent:
+            return await super()._getmany(active_partitions, timeout)
+        return {**urgent, **await super()._getmany(set(active_partitions) - ahead, 0.0)}
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full stream is waited for anyway, and a poll that leaves a partition out is a second too long.
@@ -122,7 +124,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
-        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = 65_536, 30
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = GATHER_BYTES, GATHER_MS
         return consumer
 
 
@@ -151,6 +153,7 @@ class Worker:
         data_folder: str,
     ) -> None:
         codecs.register(PASSED, _Passed())
+        install()
         access = for_faust(settings)
         self.group = group
         self.settings = settings

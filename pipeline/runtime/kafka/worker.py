@@ -53,16 +53,18 @@ class WorkerPolicy:
     longest_pause_s: float = 10.0
     written_share: float = 0.3
     """The part of its time that a worker which keeps up may spend in transactions before it lets records gather."""
-    longest_rest_s: float = 0.0
+    longest_rest_s: float = 0.05
     """How long it lets them gather at most."""
 
-    def rest_s(self, written_s: float, *, behind: bool) -> float:
-        """How long to wait before the next poll after a transaction that took so long.
+    def rest_s(self, written_s: float, records: int) -> float:
+        """How long to wait before the next poll after one of so many records and a transaction that took so long.
 
         A broker pays for a transaction by the partitions it touches (here a third of a millisecond each), hardly by
-        its records: many small ones cost it several times as much as few. Who is behind has enough records waiting.
+        its records: many small ones cost it several times as much as few. Who has a large poll is behind and goes on.
         """
-        return 0.0 if behind else min(written_s * (1 / self.written_share - 1), self.longest_rest_s)
+        if records >= self.part_records:
+            return 0.0
+        return min(written_s * (1 / self.written_share - 1), self.longest_rest_s)
 
 
 class KafkaWorker:
@@ -98,8 +100,8 @@ class KafkaWorker:
         """The partitions of the poll in work."""
         self._generation = -1
         self._working = threading.Lock()
-        self._behind, self._written_s = False, 0.0
-        """Whether more waited behind the poll in work than it had, and how long its last transaction took."""
+        self._written_s = 0.0
+        """How long the last transaction took."""
         self._asked: float | None = None
         """Since when Kafka is asked for what the poll in work needs."""
         self._writer = ThreadPoolExecutor(1, "writer")
@@ -188,7 +190,8 @@ class KafkaWorker:
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._take, brought)
             self._at_hand = frozenset()
-            await asyncio.sleep(self.policy.rest_s(self._written_s, behind=self._behind))
+            records = sum(map(len, brought.records.values()))
+            await asyncio.sleep(self.policy.rest_s(self._written_s, records))
         except asyncio.CancelledError:
             raise
         except StopRun as stop:
@@ -200,11 +203,7 @@ class KafkaWorker:
 
     def _take(self, brought: Brought) -> None:
         pause = self.policy.first_pause_s
-        lags = self._lags(brought)
-        # marks of transactions count as records that wait: a little behind is not behind
-        self._behind = sum(lag for _, lag, _ in lags.values()) > sum(map(len, brought.records.values()))
-        self._written_s = 0.0
-        self.watcher.polled(lags)
+        self.watcher.polled(self._lags(brought))
         self.point("polled")
         for refusals in self.engine.refusals.values():
             refusals.begin()
@@ -238,7 +237,7 @@ class KafkaWorker:
         fed, seconds, writing = list[Batch](), 0.0, Future[None]()
         writing.set_result(None)
         try:
-            for part in parts_of(poll, self.policy.part_records):
+            for part in parts_of(poll, self.policy.part_records, URGENT):
                 begun = time.perf_counter()
                 fed.append(self.engine.feed(part))
                 seconds += time.perf_counter() - begun
