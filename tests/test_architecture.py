@@ -178,7 +178,11 @@ OWNERS = {
     "mode": OnlyIn("mode", ("pipeline.runtime.kafka.brought",), "one module knows Faust"),
     "confluent_kafka": OnlyIn("confluent_kafka", ("connectors.librdkafka",), "one package knows librdkafka"),
     "kafka": OnlyIn("kafka", ("connectors.kafka",), "one package knows kafka-python"),
-    "aiokafka": OnlyIn("aiokafka", ("connectors.sinks.clickhouse",), "one package knows aiokafka"),
+    "aiokafka": OnlyIn(
+        "aiokafka",
+        ("connectors.sinks.clickhouse", "pipeline.runtime.kafka.fetching"),
+        "the sink, and what Faust reads with",
+    ),
     "clickhouse_driver": OnlyIn("clickhouse_driver", ("connectors.sinks.clickhouse",), "one package knows the server"),
     "paho": OnlyIn("paho", ("connectors.mqtt",), "one package knows MQTT"),
     "prometheus_client": OnlyIn("prometheus_client", ("pipeline.runtime.instruments",), "one module knows the metrics"),

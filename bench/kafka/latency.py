@@ -35,7 +35,7 @@ from pipeline.stages.route import TRIAGE
 from pipeline.wire.serde import decode, encode
 from tests.support.servers import FrontServer
 
-WORKERS = {"all": "urgent,intake,casework"}
+WORKERS = {"intake": "urgent,intake", "casework": "casework"}
 """A worker for each lane that reports go through."""
 WARM_S, WARM_LIMIT_S = 20, 180.0
 """The first seconds of a stream are not counted: connections are made, states read, codecs compiled."""
@@ -175,7 +175,7 @@ class Steady:
         """Some seconds of the stream go through before anything is timed."""
         self._publish(self._warming, lambda *_: None)
         if not until(self._quiet, WARM_LIMIT_S):
-            message = f"no assignment within {WARM_LIMIT_S:.0f} s; {self.place.processes.tail('worker-all')}"
+            message = f"no assignment within {WARM_LIMIT_S:.0f} s; {self.place.processes.tail('worker-casework')}"
             raise RuntimeError(message)
 
     def _quiet(self) -> bool:

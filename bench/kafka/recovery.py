@@ -28,7 +28,8 @@ from bench.kafka.topics import Cluster
 from pipeline.events.casework import tile_of_input
 from pipeline.runtime.kafka.lanes import LANES
 from pipeline.runtime.kafka.lanestate import LaneState
-from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
+from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
 from pipeline.topology import Topology
 

@@ -49,5 +49,5 @@ def changed(sizes: Sizes, changes: Iterable[str]) -> Sizes:
         if name not in names or not number.isdecimal() or int(number) == 0:
             message = f"{change}: wanted is name=number of {', '.join(names)}, e.g. runs=1"
             raise ValueError(message)
-        sizes = replace(sizes, **{name: int(number)})
+        sizes = replace(sizes, **{name: int(number)})  # type: ignore[arg-type]  # all of them are numbers
     return sizes

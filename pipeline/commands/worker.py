@@ -46,8 +46,8 @@ def worker_command(
       wangge worker --stages urgent                   a lane of its own for emergencies
       WANGGE_KAFKA_INSTANCE=casework-1 wangge worker --stages casework --health 127.0.0.1:9611
     """
+    from pipeline.runtime.kafka.policy import WorkerPolicy
     from pipeline.runtime.kafka.serving import Start, serve
-    from pipeline.runtime.kafka.worker import WorkerPolicy
 
     names = tuple(name.strip() for name in stages.split(",") if name.strip())
 

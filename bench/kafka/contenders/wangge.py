@@ -15,8 +15,9 @@ from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.lanes import LANES, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point
+from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.refusals import Refusals
-from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
+from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
 
 ROUTING_POLL = 2_000

@@ -75,7 +75,8 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             **for_aiokafka(self.settings), group_id=self.group, group_instance_id=self.settings.instance_id or None,
             enable_auto_commit=False, auto_offset_reset="none", isolation_level="read_committed",
             session_timeout_ms=session, heartbeat_interval_ms=max(session // 5, 500), max_poll_interval_ms=120_000,
-            max_partition_fetch_bytes=FETCH_BYTES, fetch_min_bytes=FETCH_BYTES // 8, fetch_max_wait_ms=100, client_id="wangge-sink",
+            max_partition_fetch_bytes=FETCH_BYTES, fetch_min_bytes=FETCH_BYTES // 8, fetch_max_wait_ms=100,
+            client_id="wangge-sink",
         )  # fmt: skip
 
     async def stop(self) -> None:

@@ -17,7 +17,8 @@ from pipeline.runtime.kafka.doorway import checked, counted, status_topics
 from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.lanes import departments_of, lanes_of
 from pipeline.runtime.kafka.points import dying_at, nothing
-from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
+from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.runtime.logs import log_to_stderr
 from pipeline.settings import KafkaSettings, Settings
 from pipeline.stages.casebook import CaseBook

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 from connectors.kafka.config import for_librdkafka
@@ -27,6 +26,7 @@ from pipeline.runtime.kafka.engine import Batch, Engine, together
 from pipeline.runtime.kafka.lanes import STATE_READERS, URGENT, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point, nothing
+from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.refusals import RefusalLimits
 from pipeline.runtime.kafka.watcher import Watcher
 from pipeline.settings import KafkaSettings
@@ -38,33 +38,6 @@ PATIENCE_S = 10.0
 """Kafka is waited for knowingly when it has not answered for so long: a transaction tries for up to a minute."""
 REVOKE_S = 10.0
 """Longest wait for a poll in work when partitions are taken away; its transaction is refused if it comes later."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerPolicy:
-    """How a worker polls."""
-
-    poll_records: int = 1_000
-    part_records: int = 250
-    """Records of one transaction at least; the next parts go through the stages while one is written."""
-    max_refused: float = 0.2
-    """Share of refused records that stops the worker."""
-    first_pause_s: float = 0.2
-    longest_pause_s: float = 10.0
-    written_share: float = 0.3
-    """The part of its time that a worker which keeps up may spend in transactions before it lets records gather."""
-    longest_rest_s: float = 0.05
-    """How long it lets them gather at most."""
-
-    def rest_s(self, written_s: float, records: int) -> float:
-        """How long to wait before the next poll after one of so many records and a transaction that took so long.
-
-        A broker pays for a transaction by the partitions it touches (here a third of a millisecond each), hardly by
-        its records: many small ones cost it several times as much as few. Who has a large poll is behind and goes on.
-        """
-        if records >= self.part_records:
-            return 0.0
-        return min(written_s * (1 / self.written_share - 1), self.longest_rest_s)
 
 
 class KafkaWorker:

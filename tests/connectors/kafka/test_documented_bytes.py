@@ -18,7 +18,7 @@ from schemas.topics import topics
 
 DOCS = Path(__file__).parents[3] / "docs"
 EXAMPLE = re.compile(
-    r"<!-- example: (\w+) -->\n```json\n(.*?)```\n\n(?:goes to|lies in) `([\w.-]+)`, of (\d+) partitions.*?"
+    r"<!-- example: (\w+) -->\n```json\n(.*?)```\n\n(?:goes to|lies in) `([\w.-]+)`, of (\d+) partitions?.*?"
     r"```text\nkey +(\S+)\npartition +(\S+)\nvalue +(.*?)```",
     re.DOTALL,
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import pytest
+from aiokafka.consumer import consumer as users
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -40,6 +43,7 @@ def test_the_versions_are_those_whose_inside_was_read(library: str, expected: st
         (driver.Consumer, "_getmany", ["self", "active_partitions", "timeout"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
+        (Fetcher, "_get_actions_per_node", ["self", "assignment"]),
     ],
 )
 def test_a_method_that_is_overridden_is_there_with_the_same_parameters(owner: Any, name: str, parameters: list[str]):
@@ -64,6 +68,13 @@ def test_the_consumer_still_knows_position_and_end_of_a_partition():
     assert {"has_valid_position", "position"} <= vars(TopicPartitionState).keys()
     assert "self.highwater = " in inspect.getsource(TopicPartitionState.__init__)
     assert {"tps", "state_value"} <= vars(Assignment).keys()
+
+
+def test_the_fetcher_still_looks_only_at_places_and_state_of_an_assignment():
+    source = inspect.getsource(Fetcher._get_actions_per_node)
+    assert set(re.findall(r"assignment\.(\w+)", source)) == {"tps", "state_value"}
+    assert "self._records" in source
+    assert "self._fetcher = Fetcher(" in inspect.getsource(users.AIOKafkaConsumer.start)
 
 
 def test_the_isolation_level_is_read_when_the_consumer_starts():

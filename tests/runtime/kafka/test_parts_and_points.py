@@ -28,6 +28,17 @@ def test_parts_hold_every_record_once_and_in_order(poll, size):
     assert seen == poll
 
 
+@given(POLLS, st.integers(1, 12))
+def test_topics_that_go_ahead_come_first_and_alone(poll, size):
+    topics = [[topic for topic, _ in part] for part in parts_of(poll, size, {"b"})]
+    ahead = [set(names) == {"b"} for names in topics]
+    assert ahead == sorted(ahead, reverse=True)
+    assert all("b" not in names for names, first in zip(topics, ahead, strict=True) if not first)
+    assert sum(map(len, (r for part in parts_of(poll, size, {"b"}) for r in part.values()))) == sum(
+        map(len, poll.values())
+    )
+
+
 @given(st.lists(st.tuples(st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 2)), st.integers(0, 9)),
                           st.lists(st.integers(), max_size=5)), min_size=1, max_size=6))  # fmt: skip
 def test_batches_written_together_are_what_they_were_one_after_the_other(fed):

@@ -20,8 +20,9 @@ from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.serving import Watching
-from pipeline.runtime.kafka.worker import KafkaWorker, WorkerPolicy
+from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
 from tests.runtime.kafka.feeding import an_order
 from tests.runtime.kafka.test_worker_waits import PLACE, TP, Group, Polled

@@ -15,8 +15,9 @@ from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.lanes import lanes_of
+from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.serving import Watching
-from pipeline.runtime.kafka.worker import PATIENCE_S, KafkaWorker, WorkerPolicy
+from pipeline.runtime.kafka.worker import PATIENCE_S, KafkaWorker
 from pipeline.settings import KafkaSettings
 from tests.runtime.kafka.feeding import an_order
 from tests.small_city import MONDAY, topology

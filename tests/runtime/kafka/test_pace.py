@@ -1,0 +1,106 @@
+"""When a worker polls next, and which partitions it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.runtime.kafka.brought import Brought, Worker
+from pipeline.runtime.kafka.fetching import ALL_EVERY_S, BUSY_S, Busy
+from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.settings import KafkaSettings
+
+POLICY = WorkerPolicy(part_records=250, written_share=0.25, longest_rest_s=0.06)
+
+
+@pytest.mark.parametrize(
+    ("written_s", "records", "rest_s"),
+    [
+        pytest.param(0.01, 249, 0.03, id="three times as long as it wrote"),
+        pytest.param(0.02, 249, 0.06, id="at most"),
+        pytest.param(1.0, 1, 0.06, id="a slow broker"),
+        pytest.param(0.01, 250, 0.0, id="a full part: it is behind"),
+        pytest.param(0.0, 3, 0.0, id="nothing was written"),
+    ],
+)
+def test_records_gather_after_a_small_poll(written_s: float, records: int, rest_s: float):
+    assert POLICY.rest_s(written_s, records) == pytest.approx(rest_s)
+
+
+def test_quiet_partitions_are_asked_for_now_and_then():
+    busy = Busy()
+    assert busy.due({"a", "b", "c"}, 0.0) is None
+    busy.heard(["a", "gone"], 0.1)
+    assert busy.due({"a", "b", "c"}, 0.1) == {"a"}
+    assert busy.due({"a", "b", "c"}, ALL_EVERY_S) is None
+    assert busy.due({"a", "b", "c"}, ALL_EVERY_S + 0.01) == {"a"}
+
+
+def test_a_partition_without_records_for_a_while_is_quiet_again_and_then_all_are_asked_for():
+    busy = Busy()
+    busy.heard(["a"], 0.0)
+    assert busy.due({"a", "b"}, 0.0) is None
+    busy.heard(["b"], 0.1)
+    assert busy.due({"a", "b"}, 0.15) == {"a", "b"}
+    assert busy.due({"a", "b"}, BUSY_S) is None
+    assert busy.due({"a", "b"}, BUSY_S + 0.05) == {"b"}
+    assert busy.due({"a", "b"}, BUSY_S + 0.11) is None
+    assert busy.due({"a", "b"}, BUSY_S + 0.12) is None
+
+
+def consumer_over(brings: dict[str, list[Any]], tmp_path: Any) -> tuple[Any, list[frozenset[str]]]:
+    """A consumer whose thread brings what is asked for, and what it was asked for."""
+
+    async def take(_: Brought) -> None:
+        """Nothing is taken here."""
+
+    settings = KafkaSettings(bootstrap="127.0.0.1:1")
+    worker = Worker(settings, "g", ["urgent", "plain"], ["urgent"], take, poll_records=7, data_folder=str(tmp_path))
+    asked: list[frozenset[str]] = []
+
+    async def getmany(partitions: Any, timeout: float) -> Any:
+        asked.append(frozenset(tp.topic for tp in partitions))
+        return {tp: brings[tp.topic] for tp in partitions if brings.get(tp.topic)}
+
+    made = worker.app.transport.Consumer.__new__(worker.app.transport.Consumer)
+    made._thread = SimpleNamespace(getmany=getmany)
+    return made, asked
+
+
+@pytest.mark.parametrize(
+    ("brings", "asked"),
+    [
+        pytest.param({"urgent": [1], "plain": [2]}, [{"urgent"}, {"plain"}], id="urgent ones lead the poll"),
+        pytest.param({"plain": [2]}, [{"urgent"}, {"urgent", "plain"}], id="none: wait for all"),
+    ],
+)
+def test_urgent_records_come_with_what_else_is_there(
+    brings: dict[str, list[Any]], asked: list[set[str]], tmp_path: Any
+):
+    from faust.types import TP
+
+    consumer, seen = consumer_over(brings, tmp_path)
+    found = asyncio.run(consumer._getmany({TP("urgent", 0), TP("plain", 0)}, 0.1))
+    assert [tp.topic for tp in found] == [topic for topic in ("urgent", "plain") if topic in brings]
+    assert seen == [frozenset(one) for one in asked]
+    assert not consumer.free.is_set(), "the next poll waits for this one"
+
+
+def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+    from faust.types import TP
+
+    monkeypatch.setattr("pipeline.runtime.kafka.brought.WAIT_S", 0.05)
+    consumer, seen = consumer_over({"plain": [2]}, tmp_path)
+
+    async def twice() -> tuple[int, int]:
+        await consumer._getmany({TP("plain", 0)}, 0.1)
+        second = asyncio.create_task(consumer._getmany({TP("plain", 0)}, 0.1))
+        await asyncio.sleep(0.01)
+        early = len(seen)
+        await second
+        return early, len(seen)
+
+    assert asyncio.run(twice()) == (1, 2)
