@@ -38,7 +38,8 @@ def flow_of(spec: Spec) -> Dataflow:
             begun = True
         return step(batch)  # type: ignore[no-any-return]
 
-    sink = KafkaSink([spec.bootstrap], None, add_config={"compression.type": "lz4", "partitioner": "murmur2_random"})
+    writing = {"compression.type": "lz4", "partitioner": "murmur2_random", "queue.buffering.max.messages": "1000000"}
+    sink = KafkaSink([spec.bootstrap], None, add_config=writing)
     op.output("out", op.flat_map_batch("step", op.input("in", flow, source), marked), sink)
     return flow
 

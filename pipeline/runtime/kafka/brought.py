@@ -69,18 +69,21 @@ class _Consumer(driver.Consumer):
 
     urgent: frozenset[str] = frozenset()
     free: asyncio.Event
-    """Set while no poll is in work."""
+    """Set while the next poll may be taken."""
+    large: int
+    """A poll of so many records is one of somebody who is behind."""
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         """The next poll, taken when the one before is done.
 
         One that is taken earlier would only lie in the queue of the stream, and what comes meanwhile would wait behind
-        it; aiokafka reads ahead anyway. The wait is bounded: a poll that Faust drops in a rebalance is never done.
+        it; aiokafka reads ahead anyway. Who is far behind and has nothing urgent takes it earlier: there the time
+        between two polls counts. The wait is bounded: a poll that Faust drops in a rebalance is never done.
         """
         with suppress(TimeoutError):
             await asyncio.wait_for(self.free.wait(), WAIT_S)
         found = await self._found(active_partitions, timeout)
-        if found:
+        if found and (self.urgent or sum(map(len, found.values())) < self.large):
             self.free.clear()
         return found
 
@@ -179,9 +182,9 @@ class Worker:
             stream_recovery_delay=0.0,
             worker_redirect_stdouts=False,
         )
-        free = asyncio.Event()
+        free, ahead = asyncio.Event(), frozenset(urgent).intersection(topics)
         free.set()
-        consumer = type("Consumer", (_Consumer,), {"urgent": frozenset(urgent), "free": free})
+        consumer = type("Consumer", (_Consumer,), {"urgent": ahead, "free": free, "large": poll_records // 2})
         transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
         app.transport = transport(app.conf.broker_consumer, app)
         source = app.topic(*sorted(topics), value_serializer=PASSED, key_serializer=PASSED)

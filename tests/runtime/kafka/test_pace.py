@@ -51,14 +51,16 @@ def test_a_partition_without_records_for_a_while_is_quiet_again_and_then_all_are
     assert busy.due({"a", "b"}, BUSY_S + 0.12) is None
 
 
-def consumer_over(brings: dict[str, list[Any]], tmp_path: Any) -> tuple[Any, list[frozenset[str]]]:
+def consumer_over(
+    brings: dict[str, list[Any]], tmp_path: Any, topics: Any = ("urgent", "plain"), urgent: Any = ("urgent",)
+) -> tuple[Any, list[frozenset[str]]]:
     """A consumer whose thread brings what is asked for, and what it was asked for."""
 
     async def take(_: Brought) -> None:
         """Nothing is taken here."""
 
     settings = KafkaSettings(bootstrap="127.0.0.1:1")
-    worker = Worker(settings, "g", ["urgent", "plain"], ["urgent"], take, poll_records=7, data_folder=str(tmp_path))
+    worker = Worker(settings, "g", topics, urgent, take, poll_records=7, data_folder=str(tmp_path))
     asked: list[frozenset[str]] = []
 
     async def getmany(partitions: Any, timeout: float) -> Any:
@@ -104,3 +106,22 @@ def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any,
         return early, len(seen)
 
     assert asyncio.run(twice()) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("urgent", "records", "goes_on"),
+    [
+        pytest.param([], 2, False, id="a small poll"),
+        pytest.param([], 3, True, id="half a poll: far behind"),
+        pytest.param(["plain"], 3, False, id="something urgent may come meanwhile"),
+        pytest.param(["elsewhere"], 3, True, id="an urgent topic that is not read here"),
+    ],
+)
+def test_only_who_is_far_behind_and_has_nothing_urgent_polls_ahead(
+    urgent: list[str], records: int, goes_on: bool, tmp_path: Any
+):
+    from faust.types import TP
+
+    consumer, _ = consumer_over({"plain": list(range(records))}, tmp_path, topics=["plain"], urgent=urgent)
+    asyncio.run(consumer._getmany({TP("plain", 0)}, 0.1))
+    assert consumer.free.is_set() is goes_on
