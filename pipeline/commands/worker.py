@@ -24,26 +24,35 @@ LANES = ("intake", "urgent", "detect", "casework")
     "--poll-records", type=click.IntRange(1, 10_000), default=500, show_default=True, help="Most records of one poll."
 )
 @click.option(
+    "--part-records",
+    type=click.IntRange(1, 10_000),
+    default=250,
+    show_default=True,
+    help="Records of one transaction at least, where as many wait.",
+)
+@click.option(
     "--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
 @click.option("--log-level", default="warning", show_default=True)
 @click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
 def worker_command(
-    stages: str, city: Path | None, health: str, poll_records: int, max_refused: float, as_json: bool,
-    log_level: str, die_at: str | None,
+    stages: str, city: Path | None, health: str, poll_records: int, part_records: int, max_refused: float,
+    as_json: bool, log_level: str, die_at: str | None,
 ) -> None:  # fmt: skip
     """Run stages as a member of the group of workers; stop it with SIGTERM or Ctrl-C.
 
     Workers with the same --stages share the partitions; start as many as there are cores. The urgent lane wants a
     worker of its own, so that it never waits behind ordinary reports. Kafka is named by WANGGE_KAFKA;
     WANGGE_KAFKA_INSTANCE gives a worker a name under which it takes its partitions over at once after a restart.
+    Large polls and parts make more records a second, small ones let an emergency wait less behind a backlog.
 
     \b
     Examples:
       wangge worker                                   everything in one process
       wangge worker --stages intake,detect            the stateless part
       wangge worker --stages urgent                   a lane of its own for emergencies
+      wangge worker --poll-records 2000 --part-records 1000   catching up with a backlog
       WANGGE_KAFKA_INSTANCE=casework-1 wangge worker --stages casework --health 127.0.0.1:9611
     """
     from pipeline.runtime.kafka.policy import WorkerPolicy
@@ -58,7 +67,7 @@ def worker_command(
     refuse_faulty(known, lambda: place_of("--health", health), settings_from, kafka_settings_from)
     settings = settings_from()
     warn_of_key(settings)
-    policy = WorkerPolicy(poll_records=poll_records, max_refused=max_refused)
+    policy = WorkerPolicy(poll_records=poll_records, part_records=part_records, max_refused=max_refused)
     with tempfile.TemporaryDirectory(prefix="wangge-worker-") as folder:
         start = Start(names, city, place_of("--health", health), policy, folder, log_level, as_json, die_at)
         serve(start, settings, kafka_settings_from())

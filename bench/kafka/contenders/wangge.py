@@ -21,7 +21,9 @@ from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
 
 ROUTING_POLL = 2_000
-"""Records of a poll without stages, as everyone has; with stages the worker's own usual number."""
+"""Records of a poll, as everyone has who takes batches."""
+CATCHING_UP = WorkerPolicy(poll_records=ROUTING_POLL, part_records=ROUTING_POLL // 2)
+"""With stages: large parts, as an operator sets them for a backlog."""
 
 
 class Silent:
@@ -73,7 +75,7 @@ def worker_of(spec: Spec) -> KafkaWorker:
 
     if spec.task != "route":
         found = lanes() if spec.task == "stages" else (LANES["detect"],)
-        return made(KafkaWorker, found, topology_at(Path(spec.city)), WorkerPolicy())
+        return made(KafkaWorker, found, topology_at(Path(spec.city)), CATCHING_UP)
     engine = RouteEngine(spec)
     worker = made(RouteWorker, engine.lanes, None, WorkerPolicy(poll_records=ROUTING_POLL, part_records=ROUTING_POLL))
     worker.engine = engine  # type: ignore[assignment]  # has all that the worker asks of its engine
