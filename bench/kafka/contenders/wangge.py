@@ -20,10 +20,11 @@ from pipeline.runtime.kafka.refusals import Refusals
 from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
 
-ROUTING_POLL = 2_000
-"""Records of a poll, as everyone has who takes batches."""
-CATCHING_UP = WorkerPolicy(poll_records=ROUTING_POLL, part_records=ROUTING_POLL // 2)
-"""With stages: large parts, as an operator sets them for a backlog."""
+LARGEST_POLL = 10_000
+CATCHING_UP = WorkerPolicy(poll_records=LARGEST_POLL, part_records=2_000)
+"""As an operator sets them for a backlog: a part is what others have as a batch, one is written while the next is fed."""
+ROUTING = WorkerPolicy(poll_records=LARGEST_POLL, part_records=LARGEST_POLL // 2)
+"""Without stages a transaction is most of the work: larger ones."""
 
 
 class Silent:
@@ -77,7 +78,7 @@ def worker_of(spec: Spec) -> KafkaWorker:
         found = lanes() if spec.task == "stages" else (LANES["detect"],)
         return made(KafkaWorker, found, topology_at(Path(spec.city)), CATCHING_UP)
     engine = RouteEngine(spec)
-    worker = made(RouteWorker, engine.lanes, None, WorkerPolicy(poll_records=ROUTING_POLL, part_records=ROUTING_POLL))
+    worker = made(RouteWorker, engine.lanes, None, ROUTING)
     worker.engine = engine  # type: ignore[assignment]  # has all that the worker asks of its engine
     return worker
 

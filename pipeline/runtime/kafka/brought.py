@@ -156,7 +156,7 @@ class Worker:
         data_folder: str,
     ) -> None:
         codecs.register(PASSED, _Passed())
-        install()
+        install(urgent)
         access = for_faust(settings)
         self.group = group
         self.settings = settings

@@ -26,7 +26,8 @@ GATHER_BYTES, GATHER_MS = 65_536, 30
 class Busy:
     """Which partitions to ask for now. Time comes in with each question."""
 
-    def __init__(self) -> None:
+    def __init__(self, always: Collection[str] = ()) -> None:
+        self._always = frozenset(always)
         self._heard: dict[Any, float] = {}
         self._all_at = 0.0
 
@@ -35,13 +36,16 @@ class Busy:
         self._heard.update(dict.fromkeys(partitions, now))
 
     def due(self, assigned: Collection[Any], now: float) -> frozenset[Any] | None:
-        """The busy ones among those assigned; ``None``: ask for all."""
+        """The busy ones among those assigned, and those that are always asked for; ``None``: ask for all."""
         self._heard = {one: at for one, at in self._heard.items() if now - at < BUSY_S}
         busy = self._heard.keys() & assigned
         if not busy or now >= self._all_at:
-            self._all_at = now + ALL_EVERY_S
             return None
-        return frozenset(busy)
+        return frozenset(busy).union(one for one in assigned if one.topic in self._always)
+
+    def asked_all(self, now: float) -> None:
+        """A fetch for all of them went out."""
+        self._all_at = now + ALL_EVERY_S
 
 
 class _Part:
@@ -56,18 +60,25 @@ class _Part:
 class PatientFetcher(Fetcher):  # type: ignore[misc]
     """aiokafka's fetcher with :class:`Busy` before each fetch."""
 
+    always: frozenset[str] = frozenset()
+    """Topics that are in every fetch."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._busy = Busy()
+        self._busy = Busy(self.always)
         super().__init__(*args, **kwargs)
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
         now = time.monotonic()
         self._busy.heard(self._records.keys(), now)
         due = self._busy.due(assignment.tps, now)
-        seen = assignment if due is None else _Part(due, assignment.state_value)
-        return super()._get_actions_per_node(seen)
+        if due is not None:
+            return super()._get_actions_per_node(_Part(due, assignment.state_value))
+        found = super()._get_actions_per_node(assignment)
+        if found[0]:  # none while another fetch is under way: the turn of the quiet ones is not over then
+            self._busy.asked_all(now)
+        return found
 
 
-def install() -> None:
-    """Let consumers of this process that are made from now on fetch so."""
-    users.Fetcher = PatientFetcher
+def install(always: Collection[str]) -> None:
+    """Let consumers of this process that are made from now on fetch so; ``always``: topics that are never quiet."""
+    users.Fetcher = type("Fetcher", (PatientFetcher,), {"always": frozenset(always)})

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 from pipeline.runtime.kafka.brought import Brought, Worker
 from pipeline.runtime.kafka.fetching import ALL_EVERY_S, BUSY_S, Busy
@@ -30,25 +31,35 @@ def test_records_gather_after_a_small_poll(written_s: float, records: int, rest_
     assert POLICY.rest_s(written_s, records) == pytest.approx(rest_s)
 
 
+A, B, C, GONE, FIRE = (TP(name, 0) for name in ("a", "b", "c", "gone", "fire"))
+
+
 def test_quiet_partitions_are_asked_for_now_and_then():
     busy = Busy()
-    assert busy.due({"a", "b", "c"}, 0.0) is None
-    busy.heard(["a", "gone"], 0.1)
-    assert busy.due({"a", "b", "c"}, 0.1) == {"a"}
-    assert busy.due({"a", "b", "c"}, ALL_EVERY_S) is None
-    assert busy.due({"a", "b", "c"}, ALL_EVERY_S + 0.01) == {"a"}
+    assert busy.due({A, B, C}, 0.0) is None
+    busy.asked_all(0.0)
+    busy.heard([A, GONE], 0.1)
+    assert busy.due({A, B, C}, 0.1) == {A}
+    assert busy.due({A, B, C}, ALL_EVERY_S) is None
+    assert busy.due({A, B, C}, ALL_EVERY_S + 0.01) is None, "until a fetch went out"
+    busy.asked_all(ALL_EVERY_S + 0.01)
+    assert busy.due({A, B, C}, ALL_EVERY_S + 0.02) == {A}
 
 
 def test_a_partition_without_records_for_a_while_is_quiet_again_and_then_all_are_asked_for():
     busy = Busy()
-    busy.heard(["a"], 0.0)
-    assert busy.due({"a", "b"}, 0.0) is None
-    busy.heard(["b"], 0.1)
-    assert busy.due({"a", "b"}, 0.15) == {"a", "b"}
-    assert busy.due({"a", "b"}, BUSY_S) is None
-    assert busy.due({"a", "b"}, BUSY_S + 0.05) == {"b"}
-    assert busy.due({"a", "b"}, BUSY_S + 0.11) is None
-    assert busy.due({"a", "b"}, BUSY_S + 0.12) is None
+    busy.heard([A], 0.0)
+    busy.heard([B], 0.1)
+    busy.asked_all(BUSY_S)
+    assert busy.due({A, B}, BUSY_S + 0.05) == {B}
+    assert busy.due({A, B}, BUSY_S + 0.11) is None
+
+
+def test_urgent_topics_are_never_quiet():
+    busy = Busy(["fire"])
+    busy.asked_all(0.0)
+    busy.heard([A], 0.0)
+    assert busy.due({A, B, FIRE}, 0.1) == {A, FIRE}
 
 
 def consumer_over(
@@ -82,8 +93,6 @@ def consumer_over(
 def test_urgent_records_come_with_what_else_is_there(
     brings: dict[str, list[Any]], asked: list[set[str]], tmp_path: Any
 ):
-    from faust.types import TP
-
     consumer, seen = consumer_over(brings, tmp_path)
     found = asyncio.run(consumer._getmany({TP("urgent", 0), TP("plain", 0)}, 0.1))
     assert [tp.topic for tp in found] == [topic for topic in ("urgent", "plain") if topic in brings]
@@ -92,8 +101,6 @@ def test_urgent_records_come_with_what_else_is_there(
 
 
 def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
-    from faust.types import TP
-
     monkeypatch.setattr("pipeline.runtime.kafka.brought.WAIT_S", 0.05)
     consumer, seen = consumer_over({"plain": [2]}, tmp_path)
 
@@ -120,8 +127,6 @@ def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any,
 def test_only_who_is_far_behind_and_has_nothing_urgent_polls_ahead(
     urgent: list[str], records: int, goes_on: bool, tmp_path: Any
 ):
-    from faust.types import TP
-
     consumer, _ = consumer_over({"plain": list(range(records))}, tmp_path, topics=["plain"], urgent=urgent)
     asyncio.run(consumer._getmany({TP("plain", 0)}, 0.1))
     assert consumer.free.is_set() is goes_on
