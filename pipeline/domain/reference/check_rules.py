@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pipeline.domain.reference.mergers import living
-from pipeline.domain.reference.model import Category, ClassRule, Department, Duty, Reference
+from pipeline.domain.reference.model import Category, ClassRule, ClockKind, Department, Duty, Reference
+from pipeline.domain.reference.rules import RECURRENCE_DAYS, REPEAT_HANDLING
 from pipeline.errors import Fault
 
 GRID_KINDS = ("community", "grid")
@@ -205,6 +206,21 @@ def silent_devices(reference: Reference) -> Iterator[Fault]:
             yield Fault(where, "reporting_period_s", str(device.reporting_period_s), "name a period of at least 1 s")
 
 
+def repeat_periods(reference: Reference) -> Iterator[Fault]:
+    """A period of repeat handling that no recurrence can reach, or that is not counted in days, or for some only."""
+    for number, row in enumerate(reference.tables.stage_limits):
+        if row.stage != REPEAT_HANDLING:
+            continue
+        where = reference.origin("stage_limits", number)
+        if not 1 <= row.value <= RECURRENCE_DAYS:
+            remedy = f"give 1 to {RECURRENCE_DAYS} days: a problem that is back later is no recurrence"
+            yield Fault(where, "value", str(row.value), remedy)
+        if row.clock != ClockKind.NATURAL_DAY:
+            yield Fault(where, "clock", row.clock, "write natural_day: the period is counted in days of 24 hours")
+        if row.scope != "*":
+            yield Fault(where, "scope", row.scope, "write *: one period holds for all")
+
+
 def coverage_of(category: Category, reference: Reference) -> tuple[str, ...]:
     """Departments that can lead a category somewhere, the usual one last. For people who look at a set."""
     return tuple(duty.lead for duty in _leading(reference.duty_lines(category)))
@@ -219,4 +235,5 @@ CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     dead_class_rules,
     emergency_words,
     silent_devices,
+    repeat_periods,
 )

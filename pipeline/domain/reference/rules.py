@@ -99,6 +99,12 @@ class SensorLimit(Row, frozen=True, kw_only=True, gc=False):
     """``alarm`` opens a case, ``warn`` only informs, ``assess`` is for long-term figures and never opens a case."""
 
 
+REPEAT_HANDLING = "repeat_handling"
+"""The stage limit that says how soon a problem must be back for its handling to be a repeat handling (重复处理)."""
+RECURRENCE_DAYS = 30
+"""How long after the end of a case a problem at its place is a recurrence: no period beyond it can be looked into."""
+
+
 class StageLimit(Row, frozen=True, kw_only=True, gc=False):
     """How long a stage of the work may take. ``scope`` narrows it (channel, appeal type); ``*`` is the default."""
 

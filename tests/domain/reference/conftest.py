@@ -51,7 +51,7 @@ SMALL = {
     ],
     "persons": ["id,name,department,post,areas", "p1,One,works,acceptor,R"],
     "devices": ["device_id,kind,metrics,area_code", "d1,tilt,angle,R"],
-    "stage_limits": ["id,stage,value,clock", "L1,handling,4,work_hour"],
+    "stage_limits": ["id,stage,scope,value,clock", "L1,handling,*,4,work_hour"],
     "states": [
         "state,name_zh,name_en,phase,clock,terminal,initial",
         "open,开,Open,a,handling,,true",

@@ -157,6 +157,10 @@ FAULTS: list[tuple[str, Added, Changed, str]] = [
         {"sensor_limits": ("DURATION,5", "DURATION,15")},
         "clear on the good side",
     ),
+    ("repeat handling too late", {"stage_limits": ["L2,repeat_handling,*,31,natural_day"]}, {}, "give 1 to 30 days"),
+    ("repeat handling at once", {"stage_limits": ["L2,repeat_handling,*,0,natural_day"]}, {}, "give 1 to 30 days"),
+    ("repeat handling by work", {"stage_limits": ["L2,repeat_handling,*,30,work_day"]}, {}, "write natural_day"),
+    ("repeat handling of some", {"stage_limits": ["L2,repeat_handling,hotline,30,natural_day"]}, {}, "write *: one"),
     ("a device that nothing judges", {"devices": ["d2,scale,weight,R"]}, {}, "has this kind with one of its metrics"),
     (
         "a validity that ends before it begins",
@@ -223,3 +227,8 @@ def test_trees_of_three_four_and_five_levels_are_sound(plant: Plant, levels: int
     systems = ("city|district|street|responsibility", "city|district|street|community|unit|responsibility")
     folder = plant({"areas": lines}, {"grid_systems": systems})
     assert load_reference(folder).area_path(f"X{levels - 1}") == tuple(f"X{n}" for n in range(levels))
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_a_period_of_repeat_handling_within_that_of_recurrences_is_sound(plant: Plant, days: int) -> None:
+    assert faults(plant({"stage_limits": [f"L2,repeat_handling,*,{days},natural_day"]})) == []
