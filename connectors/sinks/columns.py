@@ -106,6 +106,7 @@ TABLES: dict[type[facts.Fact], str] = {
     facts.CaseMoved: "case_moves",
     facts.CaseMerged: "case_merges",
     facts.CaseUnmerged: "case_unmerges",
+    facts.HandlingRepeated: "repeat_handling",
     facts.ReportLinked: "report_links",
     facts.BoundaryFlagged: "boundaries",
     facts.AlarmChanged: "alarms",

@@ -58,6 +58,12 @@ class NeighbourNotice(Value, frozen=True, kw_only=True):
     recorded: int
     revived: int = 0
     """How often a merge of the case was undone: what was said of its earlier life is old."""
+    handled_by: str = ""
+    """The unit that handled the case, once it is closed."""
+    row: int = 1
+    """Which the closed case is in the row of cases that the unit handled there."""
+    row_first: str = ""
+    """The case that the row began with."""
 
 
 class LinkNotice(Value, frozen=True, kw_only=True):

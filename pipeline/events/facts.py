@@ -207,6 +207,26 @@ class CaseUnmerged(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class HandlingRepeated(Fact, frozen=True, kw_only=True):
+    """A unit handled a problem that was back soon after it had handled it at the same place (重复处理)."""
+
+    report_id: str
+    """The report that opened the case, or that its reporter settled on the spot."""
+    case_id: str
+    """The case that was handled; "" for a report settled on the spot (自处置)."""
+    tile: str
+    department: str
+    """The unit that handled both."""
+    earlier_case: str
+    """The case that it handled there before and that was closed."""
+    first_case: str
+    """The case that the row began with."""
+    number: int
+    """Which in the row of cases that the unit handled there: 2 is the first repeat."""
+    gap_ms: int
+    """From the end of the earlier case to the report."""
+
+
 class ReportLinked(Fact, frozen=True, kw_only=True):
     """A report became part of an open case; nothing is deleted and its reporter still hears the outcome."""
 
@@ -397,8 +417,8 @@ class Samples(Value, frozen=True, kw_only=True):
 
 
 FACTS: tuple[type[Fact], ...] = (
-    ReportSettled, CaseFiled, CaseDispatched, CaseMoved, CaseMerged, CaseUnmerged, ReportLinked, BoundaryFlagged,
-    AlarmChanged, FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered, RatingReceived,
-    CallsCounted, RecordQuarantined, OutcomesCounted,
+    ReportSettled, CaseFiled, CaseDispatched, CaseMoved, CaseMerged, CaseUnmerged, HandlingRepeated, ReportLinked,
+    BoundaryFlagged, AlarmChanged, FeedbackSent, ActionRefused, PatrolLogged, TaskLogged, StaffChanged, SurveyAnswered,
+    RatingReceived, CallsCounted, RecordQuarantined, OutcomesCounted,
 )  # fmt: skip
 """All kinds of fact; tests walk this list against schemas and tables."""

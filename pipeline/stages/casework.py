@@ -34,6 +34,7 @@ from pipeline.stages.entries import CaseEntry
 from pipeline.stages.file import DISPATCHED, file
 from pipeline.stages.notices import absorbed, joined, told
 from pipeline.stages.remember import kept_of, remembered, verdict_of
+from pipeline.stages.repeat_handling import in_grid, period_of
 from pipeline.stages.reported import (
     boundary_fact,
     dispatched_fact,
@@ -76,7 +77,9 @@ def policy_of(reference: Reference, models: Models | None = None) -> CaseworkPol
         widest[row.family] = max(row.radius_m, widest.get(row.family, 0.0))
     systems = tuple(sorted({row.source_system for row in reference.tables.source_categories}))
     learned = models or Models()
-    duplicates = DuplicatePolicy(systems=systems, spans=spans, widest=widest, model=learned.pairs)
+    duplicates = DuplicatePolicy(
+        systems=systems, spans=spans, widest=widest, model=learned.pairs, repeat_ms=period_of(reference)
+    )  # fmt: skip
     return CaseworkPolicy(reference, duplicates, learned)
 
 
@@ -133,8 +136,9 @@ class Casework:
             return self._linked(located, verdict, replayed=replayed)
         filing = file(located, self.policy.reference)
         if filing.fate == Fate.LOGGED:
-            facts: list[Fact] = [settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, "")]
-            return Outcome(tuple(facts), settled=(_settlement(located, filing.fate, filing.outcome),))
+            settled = settled_fact(located, filing.fate, filing.outcome, filing.reason, filing.rule, "")
+            facts = (settled, *in_grid(located, verdict, filing, self.policy.reference))
+            return Outcome(facts, settled=(_settlement(located, filing.fate, filing.outcome),))
         return self._filed(located, verdict, filing, replayed=replayed)
 
     def _linked(self, located: LocatedReport, verdict: Verdict, *, replayed: bool) -> Outcome:
@@ -163,6 +167,8 @@ class Casework:
         tiles = self._neighbours(located)
         days = self.policy.duplicates.findable_days((about.standard, about.kind, about.code))
         entry = entry_of(located, case, filing, route, days, tiles)
+        if verdict.again is not None:
+            entry = replace(entry, again=verdict.again)
         facts: list[Fact] = [
             settled_fact(located, filing.fate, filing.outcome, _reason(filing, verdict), filing.rule, case),
             filed_fact(located, case, filing, verdict, self.policy.reference.version),

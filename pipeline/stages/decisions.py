@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.events.base import Millis, Value
+from pipeline.stages.entries import Earlier
 
 
 class Verdict(Value, frozen=True, kw_only=True):
@@ -19,6 +20,8 @@ class Verdict(Value, frozen=True, kw_only=True):
     """A case that the report may be a duplicate of: too unsure to merge, likely enough to ask a person."""
     recurrence_of: str = ""
     repeat_complaint_of: str = ""
+    again: Earlier | None = None
+    """The closed case it came after, when a unit that handles this too handles the same place again."""
 
 
 class Filing(Value, frozen=True, kw_only=True):

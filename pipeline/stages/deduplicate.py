@@ -2,7 +2,8 @@
 
 Four things are kept apart: a *duplicate report* (重复上报: open case, same problem), a *reminder* (催办: the same
 person asks again while it is open), a *repeat complaint* (重复投诉: the same person again after an answer) and a
-*recurrence* (复发: a new problem at the place of an ended case). Links are facts; nothing is deleted.
+*recurrence* (复发: a new problem at the place of an ended case). Links are facts; nothing is deleted. What a unit
+does with a recurrence is another matter: see :mod:`pipeline.stages.repeat_handling`.
 
 The rule, per category family: within radius and window of the category, distance against the location error, time
 between, category and likeness of the texts make a probability (:class:`PairWeights`); the best one at or above
@@ -26,6 +27,7 @@ from pipeline.stages.duplicate_policy import DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.learned_pairing import learned
 from pipeline.stages.pairing import best_of, distance_between, judged, merge_reach
+from pipeline.stages.repeat_handling import earlier_of, row_of
 
 NEW = Verdict(rule="D0-new")
 
@@ -54,6 +56,7 @@ def _same_order(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy)
 def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> Verdict | None:
     running: list[Known] = []
     past: Known | None = None
+    settled: Known | None = None
     for known in _known(book, located, policy):
         if not _urgency_agrees(known, located):
             continue
@@ -61,6 +64,7 @@ def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy
             running.append(known)
         elif _recurs(known, located, policy):
             past = _later(past, known)
+            settled = _later(settled, known) if row_of(known)[0] else settled
     if not running:
         best = None
     elif policy.model is not None:
@@ -69,7 +73,7 @@ def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy
         best = best_of(judged(known, located, policy) for known in running)
     if best is not None and best.case_id:
         return best
-    after = _after(past, located) if past is not None else None
+    after = _after(past, settled, located, policy) if past is not None else None
     if best is None or after is None:
         return best or after
     return replace(after, suggested=best.suggested, score=best.score)
@@ -120,11 +124,13 @@ def _later(one: Known | None, other: Known) -> Known:
     return other if one is None or (_ended(other), other.case_id) > (_ended(one), one.case_id) else one
 
 
-def _after(past: Known, located: LocatedReport) -> Verdict:
-    same_person = bool(located.report.reporter_key) and located.report.reporter_key == past.reporter_key
-    if same_person:
-        return Verdict(rule="D6-repeat-complaint", repeat_complaint_of=past.case_id, recurrence_of=past.case_id)
-    return Verdict(rule="D5-recurrence", recurrence_of=past.case_id)
+def _after(past: Known, settled: Known | None, located: LocatedReport, policy: DuplicatePolicy) -> Verdict:
+    """What the report comes after: the last that ended there, and the last that a unit settled (often the same)."""
+    report, case = located.report, past.case_id
+    again = earlier_of(settled, report.received_at - _ended(settled), policy.repeat_ms) if settled is not None else None
+    if report.reporter_key and report.reporter_key == past.reporter_key:
+        return Verdict(rule="D6-repeat-complaint", repeat_complaint_of=case, recurrence_of=case, again=again)
+    return Verdict(rule="D5-recurrence", recurrence_of=case, again=again)
 
 
 def origin_number(topic: str, partition: int, offset: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.domain.ids import DAY_MS
 from pipeline.domain.pairmodel import PairModel, PairWeights
+from pipeline.domain.reference.rules import RECURRENCE_DAYS
 from pipeline.events.base import Millis
 from pipeline.events.casework import NeighbourNotice
 from pipeline.stages.entries import CaseEntry
@@ -32,7 +33,9 @@ class DuplicatePolicy:
     suggest: float = 0.15
     error_cap_m: float = 100.0
     weights: PairWeights = field(default_factory=PairWeights)
-    recurrence_ms: Millis = 30 * 24 * HOUR_MS
+    recurrence_ms: Millis = RECURRENCE_DAYS * DAY_MS
+    repeat_ms: Millis = 0
+    """How soon after its end a case must recur for a repeat handling; 0 looks for none."""
     systems: tuple[str, ...] = ()
     spans: Mapping[tuple[str, str, str], tuple[float, Millis]] = field(default_factory=dict)
     """Radius and window by category."""

@@ -36,6 +36,24 @@ class Sight(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=Tru
     address_key: str = ""
 
 
+class Earlier(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
+    """The closed case that a report came after, as far as telling repeat handling (重复处理) needs it."""
+
+    case_id: str
+    unit: str
+    """Who handled it."""
+    code: str
+    """Its category."""
+    gap_ms: int
+    """From its end to the report."""
+    number: int = 1
+    """Which it is in the row of cases that the unit handled there."""
+    first: str = ""
+    """The case that the row began with."""
+    said: bool = False
+    """Whether the repeat handling was stated."""
+
+
 class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults=True):
     """A case as casework needs it. Fields are only ever appended (entries of old versions stay readable)."""
 
@@ -92,6 +110,12 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     """How often its merge was undone."""
     apart: tuple[str, ...] = ()
     """Marks (:func:`pipeline.domain.ids.mark_of_report`) of reports and cases that a person says are something else."""
+    handled_by: str = ""
+    """The unit that handled it last."""
+    row: int = 1
+    """Which it is in the row of cases that this unit handled there (1: the first)."""
+    again: Earlier | None = None
+    """The closed case that it may be a repeat handling of."""
 
     @property
     def report_ids(self) -> tuple[str, ...]:
@@ -133,6 +157,8 @@ class SeenReport(Value, frozen=True, kw_only=True, array_like=True, omit_default
     likely: float = 0.0
     now: str = ""
     """The case of its own that it got when a person took it out of the one it was linked to."""
+    again: Earlier | None = None
+    """For a report that opened no case: the closed case that it came after."""
 
     def case_of(self, report_id: str) -> str:
         """The case the report is part of; "" when it opened none and joined none."""
@@ -174,6 +200,9 @@ class Ghost(Value, frozen=True, kw_only=True, array_like=True):
     at: Millis
     recorded: int
     revived: int = 0
+    handled_by: str = ""
+    row: int = 1
+    row_first: str = ""
 
     @classmethod
     def of(cls, notice: NeighbourNotice) -> Ghost:

@@ -30,6 +30,7 @@ def remembered(located: LocatedReport, verdict: Verdict, origin: int, *, opened:
         tile=located.place.tile, origin=origin, day=report.received_at // DAY_MS, opened=opened, link=link,
         after=verdict.recurrence_of, complaint=bool(verdict.repeat_complaint_of),
         maybe=verdict.suggested, likely=verdict.score if verdict.suggested else 0.0,
+        again=None if opened else verdict.again,
     )  # fmt: skip
     return Change("seen", report.report_id, seen)
 
@@ -40,7 +41,8 @@ def verdict_of(seen: SeenReport) -> Verdict:
     if link is None:
         complaint = seen.after if seen.complaint else ""
         return Verdict(
-            recurrence_of=seen.after, repeat_complaint_of=complaint, suggested=seen.maybe, score=seen.likely
+            recurrence_of=seen.after, repeat_complaint_of=complaint, suggested=seen.maybe, score=seen.likely,
+            again=seen.again,
         )  # fmt: skip
     return Verdict(
         case_id=link.case_id, how=link.how, score=link.score, distance_m=link.distance_m, gap_ms=link.gap_ms,

@@ -19,6 +19,7 @@ from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.reclassify import RECLASSIFY, fault_of, reclassified, with_sides
+from pipeline.stages.repeat_handling import handled, row_of
 
 CHANNEL = "action"
 MAX_HOPS = 3
@@ -91,7 +92,8 @@ def _moved(case: CaseEntry, action: CaseAction, move: Transition, reference: Ref
     )  # fmt: skip
     after = _clocked(reclassified(after, action, reference), action, reference)
     moved = moved_fact(case, action, move.to_state, after.due_at)
-    facts: list[Fact] = [with_sides(moved, case, after) if action.action == RECLASSIFY else moved]
+    after, repeated = handled(after, action, reference)
+    facts: list[Fact] = [with_sides(moved, case, after) if action.action == RECLASSIFY else moved, *repeated]
     return _told_and_ended(after, action, facts, reference)
 
 
@@ -175,11 +177,12 @@ def farewell(case: CaseEntry, at: Millis, recorded: int) -> tuple[NeighbourNotic
 
 def notice(case: CaseEntry, tile: str, at: Millis, recorded: int) -> NeighbourNotice:
     """What a neighbour tile keeps of a case as its ghost."""
+    handled_by, row, row_first = row_of(case)
     return NeighbourNotice(
         tile=tile, case_id=case.case_id, report_id=report_of(case.members[0]), family=case.family,
         standard=case.standard, kind=case.kind, code=case.code, case_class=case.case_class, lon=case.lon or 0.0,
         lat=case.lat or 0.0, error_m=float(case.error_m), filed_at=case.filed_at, begun_at=case.begun_at,
         signature=case.signature, address_key=case.address_key, component_code=case.component_code,
         reporter_key=case.reporter_key, open=case.open, at=at, recorded=recorded,
-        revived=case.unmerged,
+        revived=case.unmerged, handled_by=handled_by, row=row, row_first=row_first,
     )  # fmt: skip

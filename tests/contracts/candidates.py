@@ -159,6 +159,11 @@ def casework_inputs() -> list[Any]:
     act(case_of(owner), "unmerge", report="crm|e3")
     act(case_of(west), *PATH)
     say(located("15", 100, reporter_key="p"), located("16", 101, xy=(6.0, 0.0)))
+    for number, ref in enumerate(("17", "18")):
+        say(easy := located(ref, 102 + number, xy=(-900.0, 0.0)))
+        act(case_of(easy), *PATH, minute=102 + number)
+    spot = {"xy": (-900.0, 0.0), "self_handled": True, "reporter_unit": town.case(case_of(easy)).department}
+    say(located("19", 104, **spot))
     return heard
 
 

@@ -50,8 +50,7 @@ def test_the_inputs_make_the_stage_say_and_change_much(candidate: Candidate) -> 
                    "RatingReceived", "CallsCounted"},
         "detect": {"Samples", "AlarmChanged"},
         "casework": {"ReportSettled", "CaseFiled", "CaseDispatched", "CaseMoved", "CaseMerged", "CaseUnmerged",
-                     "ReportLinked",
-                     "BoundaryFlagged", "FeedbackSent", "ActionRefused"},
+                     "HandlingRepeated", "ReportLinked", "BoundaryFlagged", "FeedbackSent", "ActionRefused"},
     }[candidate.stage().name]  # fmt: skip
     assert set(kinds) == expected
     assert {space for space, _, _ in book.entries()} == {
