@@ -296,6 +296,3 @@ def _moved(body: Mapping[str, Any], dice: random.Random, tag: str) -> dict[str, 
     """Another number and another place some hundred metres away, so that it joins no case that is open."""
     away = {axis: body[axis] + dice.uniform(-0.01, 0.01) for axis in ("lon", "lat")}
     return {**body, **away, "source_ref": f"{body['source_ref']}-{tag}", "related_refs": [], "datum": "WGS84"}
-
-
-__all__ = ["Stage", "Steady", "behind", "emergencies", "stage", "steady"]

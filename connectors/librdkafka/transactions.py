@@ -64,7 +64,7 @@ class Transactions:
             "log_level": 3,
         }
         self._producer = Producer(settings)
-        self._failed, self._point = "", point
+        self._point = point
         try:
             _retried(lambda: self._producer.init_transactions(CALL_S))
         except KafkaException as fault:
@@ -84,7 +84,6 @@ class Transactions:
         tried again with a new producer of the same identity (making it ends whatever this one left open),
         :class:`TakenOver` when another process has this identity now, :class:`StopRun` when Kafka refuses for good.
         """
-        self._failed = ""
         try:
             self._producer.begin_transaction()
             self._point("begun")
@@ -108,25 +107,24 @@ class Transactions:
         self._producer.purge()
 
     def _produce(self, written: Iterable[Written]) -> None:
-        produce, poll, delivered = self._producer.produce, self._producer.poll, self._delivered
+        """Hand everything over and wait until the broker has it.
+
+        Nobody asks after single records: one that is not delivered spoils the transaction, and its commit says so.
+        """
+        produce, poll = self._producer.produce, self._producer.poll
         for topic, key, value, partition, headers in written:
             while True:
                 try:
-                    produce(
-                        topic, value, key, partition, on_delivery=delivered, headers=list(headers) if headers else None
-                    )
+                    if headers:
+                        produce(topic, value, key, partition, headers=list(headers))
+                    else:
+                        produce(topic, value, key, partition)
                     break
                 except BufferError:
                     poll(0.05)
         if self._producer.flush(TRANSACTION_MS / 1000):
             message = "Kafka did not take the records of a transaction in time"
             raise NeighbourAway(message)
-        if self._failed:
-            raise NeighbourAway(self._failed)
-
-    def _delivered(self, error: KafkaError | None, _: object) -> None:
-        if error is not None:
-            self._failed = f"a record of a transaction was not delivered: {error}"
 
     def _send_offsets(self, offsets: Mapping[tuple[str, int], int], reader: Membership | bytes | None) -> None:
         """After the flush: whoever reads the state's topic up to its end sees all records of a noted offset."""

@@ -22,7 +22,7 @@ from pipeline.settings import KafkaSettings
 
 LARGEST_POLL = 10_000
 CATCHING_UP = WorkerPolicy(poll_records=LARGEST_POLL, part_records=2_000)
-"""As an operator sets them for a backlog: a part is what others have as a batch, one is written while the next is fed."""
+"""As an operator sets them for a backlog: a part is a batch of the others, one is written while the next is fed."""
 ROUTING = WorkerPolicy(poll_records=LARGEST_POLL, part_records=LARGEST_POLL // 2)
 """Without stages a transaction is most of the work: larger ones."""
 
