@@ -2,6 +2,7 @@
 
 An exceedance while the alarm is active only counts: it is told again when the severity rises or the count reaches a
 power of two, so a flapping sensor is one alarm with a count. An alarm ends when the last limit that holds it is clear.
+One that comes back later is a new alarm, whose report names those of the last one: while their case is open, it is one.
 """
 
 from __future__ import annotations
@@ -100,8 +101,9 @@ class Alarms:
         alarm_id = digest("alarm", device, what.limit.family, str(what.start), row.id)
         fact = self._fact(probe, alarm_id, what, cause, "raised", row.severity, 1)
         telling = Telling(
-            fact=fact, origin=cause.origin, received_at=cause.received_at, report=alarm_id if report else ""
-        )
+            fact=fact, origin=cause.origin, received_at=cause.received_at, report=alarm_id if report else "",
+            before=_numbers(self.get(device, what.limit.family)),
+        )  # fmt: skip
         alarm = Alarm(
             alarm_id=alarm_id,
             limit_id=row.id,
@@ -135,7 +137,8 @@ class Alarms:
     def _tell(
         self, probe: Probe, limit: Limit, alarm: Alarm, fact: AlarmChanged, cause: Cause, report: str = ""
     ) -> None:
-        telling = Telling(fact=fact, origin=cause.origin, received_at=cause.received_at, report=report)
+        before = alarm.raised.before if report else ()
+        telling = Telling(fact=fact, origin=cause.origin, received_at=cause.received_at, report=report, before=before)
         self._keep(probe, limit, replace(alarm, said=telling, reported=alarm.reported or bool(report)))
         self._say(probe, telling)
 
@@ -173,7 +176,7 @@ class Alarms:
         )
 
     def _report(self, probe: Probe, telling: Telling) -> ScreenedReport:
-        """The report of an alarm. One that follows a report of the same alarm names it as related."""
+        """The report of an alarm. Those of the same alarm and of the one before it are named as related."""
         fact, device = telling.fact, probe.device
         row = next((limit.row for limit in probe.limits if limit.row.id == fact.limit_id), None)
         follows = telling.report != fact.alarm_id
@@ -202,9 +205,17 @@ class Alarms:
             device_id=device.device_id,
             alarm_id=fact.alarm_id,
             evidence=(Evidence(measure=fact.metric, value=fact.value, unit=fact.unit),),
-            related_refs=(fact.alarm_id,) if follows else (),
+            related_refs=(fact.alarm_id, *telling.before) if follows else telling.before,
             flags=(f"severity:{fact.severity}", *((SEVERITY_RAISED,) if follows else ())),
         )
+
+
+def _numbers(last: Alarm | None) -> tuple[str, ...]:
+    """Numbers of the reports of an alarm that ended; of the one before it when it was never reported."""
+    if last is None or not last.reported:
+        return last.raised.before if last else ()
+    first = last.alarm_id
+    return (first, f"{first}#{last.severity}") if last.severity != last.raised.fact.severity else (first,)
 
 
 def describe(fact: AlarmChanged, aggregate: str, period_minutes: int, zone: str) -> str:

@@ -266,7 +266,7 @@ def _reason(filing: Filing, verdict: Verdict) -> str:
 
 def _named(verdict: Verdict, located: LocatedReport) -> Verdict:
     """A sensor that speaks again is no duplicate report of a person: it is counted by its own name."""
-    again = verdict.how == Linked.DUPLICATE and located.report.channel == Channel.ALARM
+    again = verdict.how in (Linked.DUPLICATE, Linked.SAME_ORDER) and located.report.channel == Channel.ALARM
     return replace(verdict, how=Linked.SAME_ALARM) if again else verdict
 
 

@@ -67,6 +67,8 @@ class Telling(Value, frozen=True, array_like=True, kw_only=True):
     received_at: Millis
     report: str = ""
     """Number (``source_ref``) of the report that went with it; "" when none did."""
+    before: tuple[str, ...] = ()
+    """Numbers of the reports of the alarm that ended before this one: while its case is open, both are one case."""
 
 
 class Alarm(Value, frozen=True, array_like=True, kw_only=True):
