@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connectors.sinks.chdb import ChdbStore
+from pipeline.events.casework import CaseAction
+from pipeline.events.facts import ReportLinked
+from pipeline.events.intake import LocatedReport
 from pipeline.learning.corrections import QUERIES
 from schemas.catalogue import FOLDER
-from tests.builders import case_of, located
+from tests.builders import an_action, case_of, located
 from tests.town import Town
 
 DDL = sorted((FOLDER / "clickhouse").glob("*.sql"))
@@ -38,6 +43,23 @@ def _write(store: ChdbStore, facts: list[Any]) -> None:
 def _seen(store: ChdbStore, at: str = "2200-01-01 00:00:00") -> dict[str, Any]:
     rows = store.rows(f"SELECT case_id, {SEEN} FROM case_status_at(as_of = '{at}')")
     return {row.pop("case_id"): row for row in rows}
+
+
+def _reports(store: ChdbStore, at: str = "2200-01-01 00:00:00") -> dict[str, dict[str, Any]]:
+    return {row["report_id"]: row for row in store.rows(f"SELECT * FROM report_status_at(as_of = '{at}')")}
+
+
+def _alone(folder: Path, reports: list[LocatedReport], *actions: CaseAction) -> dict[str, dict[str, Any]]:
+    """What the views show of reports that never met, and of what was done with their cases."""
+    with a_store(folder) as store:
+        for report in reports:
+            by_itself = Town()
+            by_itself.send(report)
+            for action in actions:
+                if action.case_id == case_of(report):
+                    by_itself.send(action)
+            _write(store, by_itself.facts)
+        return _reports(store)
 
 
 def _story() -> tuple[Town, list[Any], list[str]]:
@@ -75,3 +97,66 @@ def test_views_show_the_cases_as_if_nothing_had_been_merged(tmp_path: Path) -> N
     assert [(row["before"], row["after"], row["by"]) for row in found] == [
         (west, east, "dispatcher@"), (first, second, "dispatcher@"),
     ]  # fmt: skip
+
+
+def test_reports_stand_in_the_case_of_their_own_from_the_un_merge_on(tmp_path: Path) -> None:
+    town, reports, (_, east, first, second) = _story()
+    alone = _alone(tmp_path / "alone", reports)
+    with a_store(tmp_path / "together") as store:
+        _write(store, town.facts)
+        taken, linked = reports[3].report.report_id, _reports(store)
+        assert {key for key in linked if linked[key] != alone[key]} == {taken}
+        town.act(east, "unmerge")
+        town.act(first, "unmerge", report="crm|2", minute=61)
+        _write(store, town.facts)
+        _write(store, town.facts)
+        assert _reports(store) == alone
+        assert [row["case_id"] for row in alone.values()].count(second) == 1
+        before = _reports(store, "2026-08-03 02:00:59")
+        assert (before[taken]["case_id"], before[taken]["fate"], before[taken]["outcome"]) == (
+            first,
+            "linked",
+            "duplicate",
+        )
+        assert _reports(store, "2026-08-03 02:01:00") == alone
+        assert {row["report_id"]: row for row in store.rows("SELECT * FROM report_status")} == alone
+
+
+@pytest.mark.parametrize(
+    ("verbs", "seen"),
+    [
+        pytest.param((), ("waiting_information", False, True), id="it waits for its place"),
+        pytest.param(("decline",), ("waiting_information", False, False), id="it was declined"),
+    ],
+)
+def test_a_report_taken_out_shows_what_became_of_its_own_case(
+    tmp_path: Path, verbs: tuple[str, ...], seen: tuple[str, bool, bool]
+) -> None:
+    town = Town()
+    first, second = (located(ref, minute, xy=None, address_key="door") for minute, ref in enumerate("12"))
+    for report in (first, second):
+        town.send(report)
+    assert [fact.report_id for fact in town.said(ReportLinked)] == [second.report.report_id]
+    town.act(case_of(first), "unmerge", report="crm|2")
+    actions = [an_action(case_of(second), verb, 90) for verb in verbs]
+    for action in actions:
+        town.send(action)
+    alone = _alone(tmp_path / "alone", [first, second], *actions)
+    with a_store(tmp_path / "together") as store:
+        _write(store, town.facts)
+        found = _reports(store)
+    assert found == alone
+    row = found[second.report.report_id]
+    assert (row["case_id"], row["fate"], row["outcome"]) == (case_of(second), "filed", seen[0])
+    assert (bool(row["filed"]), bool(row["valid"])) == seen[1:]
+
+
+def test_the_columns_of_reports_are_those_of_before(tmp_path: Path) -> None:
+    """Other views and the indicators were made over them."""
+    described = []
+    for name, files in (("before", [path for path in DDL if path.name < "0011"]), ("after", DDL)):
+        store = ChdbStore(tmp_path / name, files)
+        described.append(store.rows("DESCRIBE (SELECT * FROM report_status_at(as_of = '2200-01-01 00:00:00'))"))
+        store.close()
+    before, after = ([(row["name"], row["type"]) for row in rows] for rows in described)
+    assert after == before
