@@ -71,10 +71,12 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]
         now = time.monotonic()
         self._busy.heard(self._records.keys(), now)
         due = self._busy.due(assignment.tps, now)
-        if due is not None:
-            return super()._get_actions_per_node(_Part(due, assignment.state_value))
-        found = super()._get_actions_per_node(assignment)
-        if found[0]:  # none while another fetch is under way: the turn of the quiet ones is not over then
+        # what lies here unread is not fetched anyway, but aiokafka would hold back the others of its broker for it
+        seen = frozenset(assignment.tps if due is None else due).difference(self._records)
+        found = super()._get_actions_per_node(_Part(seen, assignment.state_value))
+        if (
+            due is None and found[0]
+        ):  # none while another fetch is under way: the turn of the quiet ones is not over then
             self._busy.asked_all(now)
         return found
 
