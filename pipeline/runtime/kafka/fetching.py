@@ -74,9 +74,8 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]
         # what lies here unread is not fetched anyway, but aiokafka would hold back the others of its broker for it
         seen = frozenset(assignment.tps if due is None else due).difference(self._records)
         found = super()._get_actions_per_node(_Part(seen, assignment.state_value))
-        if (
-            due is None and found[0]
-        ):  # none while another fetch is under way: the turn of the quiet ones is not over then
+        # no request goes out while another is under way: the quiet ones keep their turn until one does
+        if due is None and found[0]:
             self._busy.asked_all(now)
         return found
 
