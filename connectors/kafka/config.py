@@ -13,6 +13,9 @@ from typing import Any
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import KafkaSettings
 
+RECONNECT_MS = 1_000
+"""The longest pause between two attempts of librdkafka to connect. Its own 10 s prolong every absence of a broker."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaustAccess:
@@ -65,6 +68,7 @@ def for_librdkafka(settings: KafkaSettings) -> dict[str, Any]:
     found: dict[str, Any] = {
         "bootstrap.servers": ",".join(brokers(settings)),
         "security.protocol": settings.protocol,
+        "reconnect.backoff.max.ms": RECONNECT_MS,
     }
     if settings.tls:
         tls_context(settings)  # the same fault for the same file as the other clients

@@ -7,6 +7,7 @@ carry the generation of the consumer's group, so a worker that was frozen past i
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,6 +19,10 @@ from pipeline.errors import NeighbourAway, StopRun
 TRANSACTION_MS = 15_000
 """How long the broker keeps a transaction whose writer is silent; readers behind it wait as long."""
 ATTEMPTS, CALL_S = 3, 10
+OFFSETS_S = 8
+"""How long noting offsets may take. librdkafka ignores its own limit of this one call when the group's coordinator is
+away (its issue 5456) and may then wait for ever (5511); later than ``TRANSACTION_MS`` the transaction is lost anyway.
+"""
 
 
 class Written(NamedTuple):
@@ -43,12 +48,21 @@ class TakenOver(StopRun):
     """Another process works under the same transactional identity."""
 
 
+class _Stuck(NeighbourAway):
+    """The producer does not come back from a call: nothing more can be asked of it, a new one takes its place."""
+
+
 class Superseded(Exception):
     """The group moved on without this member: its work was dropped whole, another does it again."""
 
 
 class Transactions:
-    """One producer with a transactional identity; a second one with the same identity shuts the first out."""
+    """One producer with a transactional identity; a second one with the same identity shuts the first out.
+
+    The producer keeps to the brokers it knows while they are away. Starting over from the bootstrap servers, librdkafka
+    forgets the broker that it has noted as the group's coordinator, and waits for it for ever; who wants to start over
+    makes a new producer.
+    """
 
     def __init__(self, config: Mapping[str, Any], identity: str, point: Callable[[Any], None] = lambda _: None) -> None:
         settings = {
@@ -59,6 +73,7 @@ class Transactions:
             "linger.ms": 2,
             "retry.backoff.ms": 3,
             "retry.backoff.max.ms": 1_000,
+            "metadata.recovery.strategy": "none",
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 262_144,
             "log_level": 3,
@@ -94,6 +109,8 @@ class Transactions:
             _retried(lambda: self._producer.commit_transaction(CALL_S))
         except KafkaException as fault:
             self._give_up(fault)
+        except _Stuck:
+            raise
         except NeighbourAway:
             self._abort()
             raise
@@ -132,7 +149,8 @@ class Transactions:
             return
         noted = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
         member = reader if isinstance(reader, bytes) else _metadata(reader)
-        _retried(lambda: self._producer.send_offsets_to_transaction(noted, member, CALL_S))
+        producer = self._producer
+        bounded(lambda: _retried(lambda: producer.send_offsets_to_transaction(noted, member, CALL_S)), OFFSETS_S)
 
     def _give_up(self, fault: KafkaException) -> None:
         error: KafkaError = fault.args[0]
@@ -182,6 +200,29 @@ def _retried(call: Any) -> None:
                 raise
         else:
             return
+
+
+def bounded(call: Callable[[], None], seconds: float) -> None:
+    """Call, and wait for it so long at most; raises what it raises, :class:`NeighbourAway` when it does not end.
+
+    A call that never ends keeps its thread, which ends with the process.
+    """
+    raised = list[BaseException]()
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as fault:  # the caller raises it
+            raised.append(fault)
+
+    thread = threading.Thread(target=run, name="bounded-call", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        message = f"Kafka did not answer within {seconds:g} s whether it noted the offsets of a transaction"
+        raise _Stuck(message)
+    if raised:
+        raise raised[0]
 
 
 def _metadata(reader: Membership) -> bytes:

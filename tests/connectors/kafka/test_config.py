@@ -45,6 +45,7 @@ def test_librdkafka_is_told_protocol_and_user() -> None:
     assert config.for_librdkafka(OPEN) == {
         "bootstrap.servers": "a.city:9092,b.city:9093",
         "security.protocol": "PLAINTEXT",
+        "reconnect.backoff.max.ms": 1_000,
     }
     found = config.for_librdkafka(BOTH)
     assert (found["sasl.mechanism"], found["sasl.username"], found["sasl.password"]) == ("SCRAM-SHA-512", "sink", "p")
