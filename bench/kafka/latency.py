@@ -239,7 +239,7 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
 
     ears = [
         Ear(place.cluster.bootstrap, place.ends("assignments."), assigned),
-        Ear(place.cluster.bootstrap, place.ends("reports.urgent"), in_lane),
+        Ear(place.cluster.bootstrap, place.ends("reports.spotted"), in_lane),
     ]
     for ear in ears:
         ear.start()

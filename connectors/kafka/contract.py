@@ -22,6 +22,8 @@ from schemas.text import is_time
 from schemas.topics import Topic, of_schema
 
 URGENT = "reports.urgent"
+_LANES = frozenset({URGENT, "reports.spotted"})
+"""Topics of emergencies, which carry what has another topic too."""
 """The lane of what a source itself calls urgent."""
 YEAR_2000: Millis = 946_684_800_000
 TOLERANCE: Millis = 5 * 60_000
@@ -118,5 +120,5 @@ def _times(schema: str) -> tuple[str, ...]:
 
 @cache
 def _topics() -> Mapping[str, Topic]:
-    """Input schema to the topic that carries it, the lane of emergencies aside."""
-    return {schema: next(topic for topic in of_schema(schema) if topic.name != URGENT) for schema in INPUT_SCHEMAS}
+    """Input schema to the topic that carries it, those of emergencies aside."""
+    return {schema: next(topic for topic in of_schema(schema) if topic.name not in _LANES) for schema in INPUT_SCHEMAS}

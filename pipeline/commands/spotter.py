@@ -21,7 +21,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--dry-run", is_flag=True, help="Say what would be read, written and looked for; needs no Kafka.")
 @JSON
 def spotter_command(city: Path | None, health: str, log_level: str, dry_run: bool, as_json: bool) -> None:
-    """Read reports ahead of the workers and copy what speaks of danger into reports.urgent; stop it with SIGTERM.
+    """Read reports ahead of the workers and copy what speaks of danger into reports.spotted; stop it with SIGTERM.
 
     The words are those of emergency_words.csv. A report that is copied needlessly costs a little work and changes
     nothing: what it is the worker decides, and of the copy and the original only the first counts.

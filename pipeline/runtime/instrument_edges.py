@@ -80,7 +80,7 @@ class EdgeInstruments:
         self._series.of("wangge_spotter_scanned_total").inc(n)
 
     def spotted(self, topic: str, n: int) -> None:
-        """Records of a topic copied into the urgent lane."""
+        """Records of a topic copied to reports.spotted."""
         self._series.of("wangge_spotter_copied_total", topic).inc(n)
 
     def put_off(self, topic: str, n: int) -> None:

@@ -137,7 +137,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("wangge_canary_seen_timestamp_seconds", "gauge", "seconds", ("lane", "reach"),
            "When a canary was last seen, seconds since 1970"),
     Metric("wangge_spotter_scanned_total", "counter", "records", (), "Records the spotter looked at"),
-    Metric("wangge_spotter_copied_total", "counter", "records", ("topic",), "Records copied into the urgent lane"),
+    Metric("wangge_spotter_copied_total", "counter", "records", ("topic",), "Records copied to reports.spotted"),
     Metric("wangge_retry_waiting_records", "gauge", "records", ("topic",), "Records put off that wait for their time"),
     Metric("wangge_bridge_messages_total", "counter", "records", ("bridged",), "Messages of devices by their fate"),
     Metric("wangge_bridge_unacknowledged_messages", "gauge", "records", (),

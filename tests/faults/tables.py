@@ -51,7 +51,8 @@ class Tables:
         with client_of(replace(self.settings, database="default")) as client:
             client.execute(f"CREATE DATABASE IF NOT EXISTS {self.settings.database}")
             for statement in tables_for_18(self.settings.database):
-                client.execute(f"{statement} {',' if 'SETTINGS' in statement else 'SETTINGS'} {listed}")
+                joint = "," if "SETTINGS" in statement else "SETTINGS"
+                client.execute(f"{statement} {joint} {listed}" if statement.startswith("CREATE") else statement)
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Rows and different keys by what the table holds."""

@@ -191,7 +191,7 @@ def test_a_topic_made_meanwhile_by_somebody_else_is_no_fault(kafka_settings: Kaf
 def test_a_worker_starts_only_when_its_group_is_in_step(cluster: Cluster) -> None:
     found = enforce_partitions(cluster, "casework", VALUES["department"])
     assert set(found.values()) == {2}
-    assert len(found) == 6
+    assert len(found) == 7
     create(cluster.settings, "actions.parks", partitions=3)
     with pytest.raises(ConfigFaults) as caught:
         enforce_partitions(cluster, "casework", ("water", "fire"))

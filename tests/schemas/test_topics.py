@@ -46,6 +46,7 @@ def test_what_feeds_casework_is_keyed_by_tile_and_copartitioned() -> None:
     assert {t.name for t in fed} == {
         "reports.located",
         "reports.located.urgent",
+        "reports.located.spotted",
         "casework.notices",
         "actions.<department>",
     }
@@ -53,7 +54,10 @@ def test_what_feeds_casework_is_keyed_by_tile_and_copartitioned() -> None:
 
 
 def test_emergencies_share_no_state_with_other_reports() -> None:
-    assert [t.name for t in topics().values() if t.copartitioned == "urgent"] == ["reports.urgent"]
+    assert [t.name for t in topics().values() if t.copartitioned == "urgent"] == [
+        "reports.spotted",
+        "reports.urgent",
+    ]
 
 
 def test_a_parameter_is_filled_in() -> None:

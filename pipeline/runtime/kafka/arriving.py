@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pipeline.errors import InvalidRecord, Reason
@@ -75,13 +75,15 @@ def allowed_on(topic: str) -> tuple[str, ...]:
 _ALLOWED: dict[str, tuple[str, ...]] = {}
 
 
-def parts_of(poll: Poll, size: int, ahead: Collection[str] = ()) -> Iterator[Poll]:
+def parts_of(poll: Poll, size: int, ahead: Iterable[Collection[str]] = ()) -> Iterator[Poll]:
     """A poll in parts of about ``size`` records, partition by partition, each in its order.
 
-    Topics that go ``ahead`` are in parts of their own, before all others.
+    Each group of topics that go ``ahead`` is in parts of its own, one group after the other, before all others.
     """
-    yield from _parts({place: records for place, records in poll.items() if place[0] in ahead}, size)
-    yield from _parts({place: records for place, records in poll.items() if place[0] not in ahead}, size)
+    rest = dict(poll)
+    for group in ahead:
+        yield from _parts({place: rest.pop(place) for place in poll if place[0] in group}, size)
+    yield from _parts(rest, size)
 
 
 def _parts(poll: Poll, size: int) -> Iterator[Poll]:

@@ -67,7 +67,8 @@ class WholePollScheduler(DefaultSchedulingStrategy):
 class _Consumer(driver.Consumer):
     """Urgent topics first; offsets are noted in transactions and never by Faust."""
 
-    urgent: frozenset[str] = frozenset()
+    ahead: Sequence[frozenset[str]] = ()
+    """Groups of topics that are asked for before all others, in this order."""
     free: asyncio.Event
     """Set while the next poll may be taken."""
     large: int
@@ -83,18 +84,23 @@ class _Consumer(driver.Consumer):
         with suppress(TimeoutError):
             await asyncio.wait_for(self.free.wait(), WAIT_S)
         found = await self._found(active_partitions, timeout)
-        if found and (self.urgent or sum(map(len, found.values())) < self.large):
+        if found and (self.ahead or _count(found) < self.large):
             self.free.clear()
         return found
 
     async def _found(self, active_partitions: Any, timeout: float) -> Any:
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
-        all others a transaction. The worker writes the urgent ones first."""
-        ahead = {tp for tp in active_partitions or () if tp.topic in self.urgent}
-        urgent = await super()._getmany(ahead, 0.0) if ahead else {}
-        if not urgent:
+        all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait."""
+        found, rest = dict[TP, Any](), set(active_partitions or ())
+        for topics in self.ahead:
+            group = {tp for tp in rest if tp.topic in topics}
+            found |= await super()._getmany(group, 0.0) if group else {}
+            rest -= group
+            if _count(found) >= self.large:
+                return found
+        if not found:
             return await super()._getmany(active_partitions, timeout)
-        return {**urgent, **await super()._getmany(set(active_partitions) - ahead, 0.0)}
+        return {**found, **await super()._getmany(rest, 0.0)}
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full stream is waited for anyway, and a poll that leaves a partition out is a second too long.
@@ -119,6 +125,10 @@ class _Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+def _count(found: Mapping[TP, Sequence[Any]]) -> int:
+    return sum(map(len, found.values()))
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -149,14 +159,14 @@ class Worker:
         settings: KafkaSettings,
         group: str,
         topics: Collection[str],
-        urgent: Collection[str],
+        ahead: Sequence[Collection[str]],
         take: Callable[[Brought], Awaitable[None]],
         *,
         poll_records: int,
         data_folder: str,
     ) -> None:
         codecs.register(PASSED, _Passed())
-        install(urgent)
+        install(frozenset[str]().union(*ahead))
         access = for_faust(settings)
         self.group = group
         self.settings = settings
@@ -182,9 +192,9 @@ class Worker:
             stream_recovery_delay=0.0,
             worker_redirect_stdouts=False,
         )
-        free, ahead = asyncio.Event(), frozenset(urgent).intersection(topics)
+        free, first = asyncio.Event(), [here for names in ahead if (here := frozenset(names).intersection(topics))]
         free.set()
-        consumer = type("Consumer", (_Consumer,), {"urgent": ahead, "free": free, "large": poll_records // 2})
+        consumer = type("Consumer", (_Consumer,), {"ahead": first, "free": free, "large": poll_records // 2})
         transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
         app.transport = transport(app.conf.broker_consumer, app)
         source = app.topic(*sorted(topics), value_serializer=PASSED, key_serializer=PASSED)

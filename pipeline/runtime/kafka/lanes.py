@@ -17,10 +17,16 @@ from pipeline.stages.intake import IntakeBook
 from schemas.topics import topics
 
 LOCATED, LOCATED_URGENT, NOTICES = "reports.located", "reports.located.urgent", "casework.notices"
+REPORTS_URGENT = "reports.urgent"
+REPORTS_SPOTTED, LOCATED_SPOTTED = "reports.spotted", "reports.located.spotted"
 ACTIONS = "actions."
 """One topic of actions for each department."""
-URGENT = frozenset({"reports.urgent", LOCATED_URGENT})
-"""Topics that are polled before all others."""
+AHEAD = (frozenset({REPORTS_URGENT, LOCATED_URGENT}), frozenset({REPORTS_SPOTTED, LOCATED_SPOTTED}))
+"""Topics that are polled before all others: first what a source called urgent, then what only sounds so.
+
+Words are cheap: in a backlog of a million reports tens of thousands sound urgent, and an emergency that somebody
+vouches for must not wait behind them.
+"""
 
 STATE_READERS = "state-readers"
 """The group that whoever reads a state or the input of a lane names at the broker (no group is joined), without the
@@ -51,9 +57,13 @@ LANES = {
             ("reports.grid-worker", "reports.hotline", "reports.other", "work.logs"),
             {"intake": IntakeBook},
         ),
-        Lane("urgent", ("reports.urgent",), {"intake": IntakeBook}),
+        Lane("urgent", (REPORTS_URGENT, REPORTS_SPOTTED), {"intake": IntakeBook}),
         Lane("detect", ("readings.sensor",), {"detect": DeviceBook}),
-        Lane("casework", (LOCATED_URGENT, NOTICES, LOCATED), {"casework": CaseBook, "actions": IntakeBook}),
+        Lane(
+            "casework",
+            (LOCATED_URGENT, LOCATED_SPOTTED, NOTICES, LOCATED),
+            {"casework": CaseBook, "actions": IntakeBook},
+        ),
     )
 }
 """All lanes by name, urgent ones of casework first. Casework also reads the actions of every department."""

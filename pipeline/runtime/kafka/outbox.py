@@ -11,7 +11,7 @@ from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import CaseDispatched, Fact, RecordQuarantined, Samples
 from pipeline.events.intake import LocatedReport
 from pipeline.events.status import CaseStatus
-from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_URGENT, NOTICES
+from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_SPOTTED, LOCATED_URGENT, NOTICES, REPORTS_URGENT
 from pipeline.wire.serde import STRUCTS, encode_struct
 from schemas.topics import UNLISTED, of_schema, topics
 
@@ -63,7 +63,7 @@ def _status_topic(source_system: str) -> str:
 
 
 def casework_records(messages: Iterable[CaseworkInput]) -> Iterable[Written]:
-    """A record for each message to casework, keyed by its tile; emergencies go ahead on a topic of their own."""
+    """A record for each message to casework, keyed by its tile; emergencies go ahead on topics of their own."""
     for message in messages:
         yield Written(_casework_topic(message), tile_of_input(message).encode(), encode_struct(message))
 
@@ -71,8 +71,12 @@ def casework_records(messages: Iterable[CaseworkInput]) -> Iterable[Written]:
 def _casework_topic(message: CaseworkInput) -> str:
     if message.__class__ is not LocatedReport:
         return NOTICES
-    urgent = message.report.urgent or message.classification.case_class == "emergency"
-    return LOCATED_URGENT if urgent else LOCATED
+    report, about = message.report, message.classification
+    if report.urgent or report.origin.topic == REPORTS_URGENT:
+        return LOCATED_URGENT
+    if about.case_class != "emergency":
+        return LOCATED
+    return LOCATED_SPOTTED if about.urgent_words else LOCATED_URGENT
 
 
 def _place_of(fact: Fact | Samples) -> str:

@@ -20,14 +20,14 @@ from pipeline.events.base import Millis
 from pipeline.events.facts import RecordQuarantined
 from pipeline.events.records import Arrival, Origin
 from pipeline.runtime.kafka.arriving import allowed_on
-from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_URGENT, NOTICES
+from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_SPOTTED, LOCATED_URGENT, NOTICES
 from pipeline.runtime.kafka.retries import DESK, may_return
 from pipeline.stages.intake import RAW_LIMIT, Intake, IntakeBook
 from pipeline.topology import Topology
 from pipeline.wire.serde import decode, decode_struct, encode
 
 TOPIC = "quarantine"
-BETWEEN_STAGES = frozenset({LOCATED, LOCATED_URGENT, NOTICES})
+BETWEEN_STAGES = frozenset({LOCATED, LOCATED_SPOTTED, LOCATED_URGENT, NOTICES})
 """Topics whose records are messages of our own stages: they are judged by whether they can be read."""
 Body = Mapping[str, Any]
 

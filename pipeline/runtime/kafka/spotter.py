@@ -1,6 +1,7 @@
 """The spotter: reads reports ahead of the workers and copies what looks urgent into the lane of emergencies.
 
-A backlog of ordinary reports then holds no emergency up. The copy has the key and the bytes of the original; casework
+A backlog of ordinary reports then holds no emergency up. The copies have a topic of their own: many reports sound
+urgent, and what its source calls urgent goes before them. A copy has the key and the bytes of the original; casework
 knows it by its number, so of the two only the first counts. Offsets are committed after the copies stand in Kafka:
 after a crash some are copied once more, none is left out.
 """
@@ -17,11 +18,12 @@ from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import GroupReader
 from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
+from pipeline.runtime.kafka.lanes import REPORTS_SPOTTED
 from pipeline.settings import KafkaSettings
 
 log = logging.getLogger("wangge.spotter")
 SOURCES = ("reports.grid-worker", "reports.hotline", "reports.other")
-LANE = "reports.urgent"
+LANE = REPORTS_SPOTTED
 GROUP = "spotter"
 READ_RECORDS = 10_000
 READ_S = 0.05

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from connectors.librdkafka.following import Follower, Read
 from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
-from pipeline.runtime.kafka.lanes import ACTIONS, LANES, LOCATED, LOCATED_URGENT, NOTICES
+from pipeline.runtime.kafka.lanes import ACTIONS, LANES, LOCATED, LOCATED_SPOTTED, LOCATED_URGENT, NOTICES
 
-BETWEEN = (LOCATED_URGENT, LOCATED, NOTICES)
+BETWEEN = (LOCATED_URGENT, LOCATED_SPOTTED, LOCATED, NOTICES)
 """What stages write for casework to read."""
 LOOK_S, LONGEST_LOOK_S = 0.004, 0.05
 """Between two looks at the groups' offsets: soon at first, then at leisure."""

@@ -23,7 +23,7 @@ from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.brought import Brought, Worker
 from pipeline.runtime.kafka.engine import Batch, Engine, together
-from pipeline.runtime.kafka.lanes import STATE_READERS, URGENT, Lane
+from pipeline.runtime.kafka.lanes import AHEAD, STATE_READERS, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
@@ -60,7 +60,8 @@ class KafkaWorker:
         self.name = "-".join(lane.name for lane in lanes)
         topics = [settings.prefix + topic for topic in self.engine.lane_of]
         self.faust = Worker(
-            settings, f"{settings.prefix}worker-{self.name}", topics, {settings.prefix + name for name in URGENT},
+            settings, f"{settings.prefix}worker-{self.name}", topics,
+            [{settings.prefix + name for name in group} for group in AHEAD],
             self.take, poll_records=policy.poll_records, data_folder=data_folder,
         )  # fmt: skip
         self.faust.on_rebalance(self.assigned, self.revoked)
@@ -210,7 +211,7 @@ class KafkaWorker:
         fed, seconds, writing = list[Batch](), 0.0, Future[None]()
         writing.set_result(None)
         try:
-            for part in parts_of(poll, self.policy.part_records, URGENT):
+            for part in parts_of(poll, self.policy.part_records, AHEAD):
                 begun = time.perf_counter()
                 fed.append(self.engine.feed(part))
                 seconds += time.perf_counter() - begun

@@ -200,7 +200,11 @@ def faults_at_start(counts: Mapping[str, int], group: str, departments: tuple[st
 def test_a_worker_is_told_the_counts_of_its_group() -> None:
     found = enforce_partitions(Broker(WHOLE), "casework", VALUES["department"])
     assert found == {name: WHOLE[name] for name, shape in WISH.items() if shape.group == "casework"}
-    assert enforce_partitions(Broker(WHOLE), "urgent") == {"changelog.urgent": 12, "reports.urgent": 12}
+    assert enforce_partitions(Broker(WHOLE), "urgent") == {
+        "changelog.urgent": 12,
+        "reports.spotted": 12,
+        "reports.urgent": 12,
+    }
 
 
 def test_a_worker_refuses_every_count_out_of_step_and_every_missing_topic() -> None:

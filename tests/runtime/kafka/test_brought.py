@@ -104,9 +104,9 @@ def test_faust_is_told_to_note_no_offset_of_its_own(tmp_path):
         """Nothing is polled here."""
 
     settings = KafkaSettings(bootstrap="127.0.0.1:1,127.0.0.2:1", instance_id="w-1")
-    worker = Worker(settings, "g", ["t"], ["t"], take, poll_records=7, data_folder=str(tmp_path))
+    worker = Worker(settings, "g", ["t"], [["t"], ["u"]], take, poll_records=7, data_folder=str(tmp_path))
     consumer: Any = worker.app.transport.Consumer
-    assert consumer.urgent == {"t"}
+    assert consumer.ahead == [{"t"}]
     assert consumer._new_offset is not driver.Consumer._new_offset
     assert worker.app.conf.broker_max_poll_records == 7
     assert worker.app.conf.consumer_group_instance_id == "w-1"

@@ -36,6 +36,7 @@ def test_a_worker_starts_where_all_is_as_the_topic_files_say() -> None:
     [
         ("reports.hotline", "intake"), ("work.logs", "intake"), ("reports.urgent", "urgent"),
         ("readings.sensor", "detect"), ("reports.located", "casework"), ("reports.located.urgent", "casework"),
+        ("reports.spotted", "urgent"), ("reports.located.spotted", "casework"),
         ("casework.notices", "casework"), ("actions.water", "casework"),
     ],
 )  # fmt: skip

@@ -82,11 +82,22 @@ def test_the_same_report_by_two_lanes_is_settled_twice_and_filed_once():
 
 
 @pytest.mark.parametrize(
-    ("urgent", "topic"), [(False, "reports.located"), (True, "reports.located.urgent")], ids=["ordinary", "urgent"]
+    ("came", "fields", "topic"),
+    [
+        pytest.param("reports.hotline", {}, "reports.located", id="ordinary"),
+        pytest.param("reports.hotline", {"urgent": True}, "reports.located.urgent", id="its source calls it urgent"),
+        pytest.param("reports.hotline", {"text": "有人被困，起火了"}, "reports.located.spotted", id="by words alone"),
+        pytest.param("reports.spotted", {"text": "有人被困，起火了"}, "reports.located.spotted", id="by words, a copy"),
+        pytest.param(
+            "reports.spotted", {"text": "有人被困，起火了", "urgent": True}, "reports.located.urgent", id="both"
+        ),
+        pytest.param("reports.urgent", {}, "reports.located.urgent", id="sent as urgent, whatever it says"),
+        pytest.param("reports.spotted", {}, "reports.located", id="a copy of something ordinary"),
+    ],
 )
-def test_an_emergency_goes_ahead_on_a_topic_of_its_own(urgent: bool, topic: str):
-    batch = an_engine().feed({("reports.hotline", PARTITION): polled(an_order("1", urgent=urgent))})
-    assert topics(batch)[topic] == 1
+def test_an_emergency_goes_ahead_on_a_topic_of_its_own(came: str, fields: dict[str, Any], topic: str):
+    batch = an_engine().feed({(came, PARTITION): polled(an_order("1", **fields))})
+    assert {name: count for name, count in topics(batch).items() if name.startswith("reports.located")} == {topic: 1}
 
 
 def test_an_action_moves_its_case_and_its_repetition_is_settled_as_such():

@@ -56,7 +56,10 @@ def a_notice() -> bytes:
     return encode_struct(notice)
 
 
-BELONGS = {"reports.located": "located", "reports.located.urgent": "located", "casework.notices": "notice"}
+BELONGS = {
+    "reports.located": "located", "reports.located.urgent": "located", "reports.located.spotted": "located",
+    "casework.notices": "notice",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("topic", BELONGS)

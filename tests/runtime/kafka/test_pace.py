@@ -63,7 +63,7 @@ def test_urgent_topics_are_never_quiet():
 
 
 def consumer_over(
-    brings: dict[str, list[Any]], tmp_path: Any, topics: Any = ("urgent", "plain"), urgent: Any = ("urgent",)
+    brings: dict[str, list[Any]], tmp_path: Any, topics: Any = ("urgent", "plain"), ahead: Any = (("urgent",),)
 ) -> tuple[Any, list[frozenset[str]]]:
     """A consumer whose thread brings what is asked for, and what it was asked for."""
 
@@ -71,7 +71,7 @@ def consumer_over(
         """Nothing is taken here."""
 
     settings = KafkaSettings(bootstrap="127.0.0.1:1")
-    worker = Worker(settings, "g", topics, urgent, take, poll_records=7, data_folder=str(tmp_path))
+    worker = Worker(settings, "g", topics, ahead, take, poll_records=7, data_folder=str(tmp_path))
     asked: list[frozenset[str]] = []
 
     async def getmany(partitions: Any, timeout: float) -> Any:
@@ -98,6 +98,28 @@ def test_urgent_records_come_with_what_else_is_there(
     assert [tp.topic for tp in found] == [topic for topic in ("urgent", "plain") if topic in brings]
     assert seen == [frozenset(one) for one in asked]
     assert not consumer.free.is_set(), "the next poll waits for this one"
+
+
+LANES = {"topics": ("urgent", "spotted", "plain"), "ahead": (("urgent",), ("spotted",))}
+PLACES = {TP("urgent", 0), TP("spotted", 0), TP("plain", 0)}
+
+
+@pytest.mark.parametrize(
+    ("urgent", "spotted", "asked"),
+    [
+        pytest.param(1, 1, ["urgent", "spotted", "plain"], id="a trickle: all go along"),
+        pytest.param(0, 3, ["urgent", "spotted"], id="a flood of what sounds urgent holds the others back"),
+        pytest.param(3, 3, ["urgent"], id="many urgent ones hold both back"),
+    ],
+)
+def test_what_sounds_urgent_never_comes_before_what_its_source_calls_urgent(
+    urgent: int, spotted: int, asked: list[str], tmp_path: Any
+):
+    brings = {"urgent": list(range(urgent)), "spotted": list(range(spotted)), "plain": [1]}
+    consumer, seen = consumer_over(brings, tmp_path, **LANES)
+    found = asyncio.run(consumer._getmany(PLACES, 0.1))
+    assert seen == [frozenset([topic]) for topic in asked]
+    assert [tp.topic for tp in found] == [topic for topic in asked if brings[topic]]
 
 
 def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
@@ -127,6 +149,6 @@ def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any,
 def test_only_who_is_far_behind_and_has_nothing_urgent_polls_ahead(
     urgent: list[str], records: int, goes_on: bool, tmp_path: Any
 ):
-    consumer, _ = consumer_over({"plain": list(range(records))}, tmp_path, topics=["plain"], urgent=urgent)
+    consumer, _ = consumer_over({"plain": list(range(records))}, tmp_path, topics=["plain"], ahead=[urgent])
     asyncio.run(consumer._getmany({TP("plain", 0)}, 0.1))
     assert consumer.free.is_set() is goes_on

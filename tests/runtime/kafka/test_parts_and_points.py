@@ -29,14 +29,12 @@ def test_parts_hold_every_record_once_and_in_order(poll, size):
 
 
 @given(POLLS, st.integers(1, 12))
-def test_topics_that_go_ahead_come_first_and_alone(poll, size):
-    topics = [[topic for topic, _ in part] for part in parts_of(poll, size, {"b"})]
-    ahead = [set(names) == {"b"} for names in topics]
-    assert ahead == sorted(ahead, reverse=True)
-    assert all("b" not in names for names, first in zip(topics, ahead, strict=True) if not first)
-    assert sum(map(len, (r for part in parts_of(poll, size, {"b"}) for r in part.values()))) == sum(
-        map(len, poll.values())
-    )
+def test_groups_of_topics_that_go_ahead_come_first_in_their_order_and_alone(poll, size):
+    parts = list(parts_of(poll, size, [{"c"}, {"b"}]))
+    assert all(len({topic for topic, _ in part}) == 1 for part in parts)
+    order = ["cba".index(topic) for part in parts for topic in {name for name, _ in part}]
+    assert order == sorted(order)
+    assert sum(len(records) for part in parts for records in part.values()) == sum(map(len, poll.values()))
 
 
 @given(st.lists(st.tuples(st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 2)), st.integers(0, 9)),
