@@ -12,8 +12,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from connectors.kafka.config import for_librdkafka
@@ -22,7 +22,8 @@ from connectors.librdkafka.transactions import Membership, Superseded, Transacti
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.brought import Brought, Worker
-from pipeline.runtime.kafka.engine import Batch, Engine, together
+from pipeline.runtime.kafka.engine import Batch, Engine
+from pipeline.runtime.kafka.handover import Handover, InHand, Writing
 from pipeline.runtime.kafka.lanes import AHEAD, STATE_READERS, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point, nothing
@@ -38,6 +39,9 @@ PATIENCE_S = 10.0
 """Kafka is waited for knowingly when it has not answered for so long: a transaction tries for up to a minute."""
 REVOKE_S = 10.0
 """Longest wait for a poll in work when partitions are taken away; its transaction is refused if it comes later."""
+LONGEST_CHAIN = 8
+"""Polls that are handed over one to the other before the last transaction is waited for: all of them are fed again when
+one is refused, and whoever waits for the worker waits for them."""
 
 
 class KafkaWorker:
@@ -74,6 +78,9 @@ class KafkaWorker:
         """The partitions of the poll in work."""
         self._generation = -1
         self._working = threading.Lock()
+        self._handover = Handover()
+        self._chain: asyncio.Future[None] | None = None
+        """The work on polls that were handed over one to the other."""
         self._written_s = 0.0
         """How long the last transaction took."""
         self._asked: float | None = None
@@ -116,6 +123,7 @@ class KafkaWorker:
 
     async def revoked(self) -> None:
         """A rebalance began: let the poll in work finish, within bounds."""
+        self._handover.shut()
         loop = asyncio.get_running_loop()
         if await loop.run_in_executor(None, lambda: self._working.acquire(timeout=REVOKE_S)):
             self._working.release()
@@ -159,13 +167,25 @@ class KafkaWorker:
     # --- polls ----------------------------------------------------------------------------------------------------
 
     async def take(self, brought: Brought) -> None:
-        """One poll to its end. Whatever is no neighbour's fault ends the process: nothing was acknowledged."""
-        self._at_hand = frozenset((self._bare(tp.topic), tp.partition) for tp in brought.records)
-        try:
-            await asyncio.get_running_loop().run_in_executor(None, self._take, brought)
+        """Begin with one poll. Back when the next may come: after the end of a small one, and for somebody who is
+        behind when it went through the stages: its last transaction is written while the next is fed."""
+        loop, free = asyncio.get_running_loop(), asyncio.Event()
+        one = InHand(brought, self.settings.prefix, lambda: loop.call_soon_threadsafe(free.set))
+        if not self._handover.offer(one):
+            if self._chain is not None:
+                await asyncio.wait([self._chain])
             self._at_hand = frozenset()
-            records = sum(map(len, brought.records.values()))
-            await asyncio.sleep(self.policy.rest_s(self._written_s, records))
+            self._handover.open()
+            self._chain = asyncio.ensure_future(self._worked(one))
+        self._at_hand |= one.poll.keys()
+        await free.wait()
+        await asyncio.sleep(self.policy.rest_s(self._written_s, one.size))
+
+    async def _worked(self, one: InHand) -> None:
+        """A chain of polls to its end. Whatever is no neighbour's fault ends the process: nothing was acknowledged."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._take, one)
+            self._at_hand = frozenset()
         except asyncio.CancelledError:
             raise
         except StopRun as stop:
@@ -175,56 +195,77 @@ class KafkaWorker:
             log.exception("the worker stops; nothing of this part of the poll was acknowledged")
             _end(BUG)
 
-    def _take(self, brought: Brought) -> None:
-        pause = self.policy.first_pause_s
-        self.watcher.polled(self._lags(brought))
-        self.point("polled")
+    def _take(self, first: InHand) -> None:
+        """Whatever was not written when this ends (the group moved on) is given to whoever has the partitions then."""
+        hand = [first]
+        self._begin(first)
         for refusals in self.engine.refusals.values():
             refusals.begin()
+        try:
+            self._until_written(hand)
+        finally:
+            left = self._handover.close()
+            for one in hand if left is None else [*hand, left]:
+                one.let_go()
+
+    def _begin(self, one: InHand) -> None:
+        self.watcher.polled(self._lags(one.brought))
+        self.point("polled")
+
+    def _until_written(self, hand: list[InHand]) -> None:
+        pause = self.policy.first_pause_s
         while True:
             with self._working:
-                poll = {(self._bare(tp.topic), tp.partition): found for tp, found in brought.records.items()}
                 reader = self.faust.membership()
-                if self._stopping or reader.generation != self._generation or not self._mine.issuperset(poll):
-                    return  # whoever has the partitions afterwards is given these records again
+                mine = all(self._mine.issuperset(one.poll) for one in hand)
+                if self._stopping or reader.generation != self._generation or not mine:
+                    return
                 try:
-                    self._work(poll, reader)
+                    self._work(hand, reader)
                     self.watcher.waiting("")
                     return
                 except Superseded as reason:
-                    self._drop(poll, "fenced", reason)
+                    self._drop(hand, "fenced", reason)
                     self.watcher.waiting("")
                     return
                 except NeighbourAway as reason:
-                    self._drop(poll, "retried", reason)
+                    self._drop(hand, "retried", reason)
                     self.watcher.waiting("kafka")
             time.sleep(pause)
             pause = min(2 * pause, self.policy.longest_pause_s)
 
-    def _work(self, poll: Poll, reader: Membership) -> None:
-        """A poll in parts; those fed while a transaction is written share the next one. A fault is that of the poll.
+    def _work(self, hand: list[InHand], reader: Membership) -> None:
+        """Polls in parts; those fed while a transaction is written share the next one. A fault is that of all of them.
 
-        Parts that were written are left out when it is fed again."""
-        for place in sorted(self._needed(poll)):
-            self._bring(place)
-        self.point("recovered")
-        fed, seconds, writing = list[Batch](), 0.0, Future[None]()
-        writing.set_result(None)
+        Parts that were written are left out when they are fed again. More polls join them as long as they come while
+        the last transaction is written."""
+        writing = Writing(lambda batch, seconds: self._writer.submit(self._commit, batch, reader, seconds))
         try:
-            for part in parts_of(poll, self.policy.part_records, AHEAD):
-                begun = time.perf_counter()
-                fed.append(self.engine.feed(part))
-                seconds += time.perf_counter() - begun
-                self.point("fed")
-                if writing.done():
-                    writing.result()
-                    writing = self._writer.submit(self._commit, together(fed), reader, seconds)
-                    fed, seconds = [], 0.0
+            for poll in self._polls(hand, writing):
+                for part in parts_of(poll, self.policy.part_records, AHEAD):
+                    begun = time.perf_counter()
+                    batch = self.engine.feed(part)
+                    self.point("fed")
+                    writing.add(batch, time.perf_counter() - begun)
+                writing.begin()
         finally:
-            wait([writing])
-        writing.result()
-        if fed:
-            self._writer.submit(self._commit, together(fed), reader, seconds).result()
+            writing.end()
+        writing.last.result()
+
+    def _polls(self, hand: list[InHand], writing: Writing) -> Iterator[Poll]:
+        """The polls in hand, their states brought; then those that are handed over while the last one is written."""
+        for one in hand:  # it grows
+            poll = one.poll
+            for place in sorted(self._needed(poll)):
+                self._bring(place)
+            self.point("recovered")
+            yield poll
+            if one is hand[-1] and len(hand) < LONGEST_CHAIN and one.size >= self.policy.part_records:
+                one.let_go()
+                following = self._handover.next_before(writing.last)
+                if following is not None:
+                    self._begin(following)
+                    hand.append(following)
 
     def _commit(self, batch: Batch, reader: Membership, fed_seconds: float) -> None:
         begun, self._asked = time.perf_counter(), time.monotonic()
@@ -254,13 +295,13 @@ class KafkaWorker:
             found[self._bare(tp.topic), tp.partition] = (last.offset + 1, behind, max(now - last.timestamp, 0) / 1000)
         return found
 
-    def _drop(self, poll: Collection[tuple[str, int]], outcome: str, reason: Exception) -> None:
-        """What a poll did to its states was not written: they are read again when they are needed."""
+    def _drop(self, hand: Sequence[InHand], outcome: str, reason: Exception) -> None:
+        """What polls did to their states was not written: they are read again when they are needed."""
         log.warning("a transaction was taken back (%s): %s", outcome, reason)
         self.watcher.transaction(outcome)
         for refusals in self.engine.refusals.values():
             refusals.back()
-        for place in self._needed(poll):
+        for place in self._needed([place for one in hand for place in one.poll]):
             self.engine.states.pop(place, None)
         if outcome == "retried" and self._transactions is not None:
             self._transactions.forget()

@@ -18,6 +18,7 @@ from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka import worker as module
 from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.handover import InHand
 from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.policy import WorkerPolicy
@@ -94,7 +95,7 @@ def test_a_limit_of_refusals_ends_a_worker_otherwise_than_a_bug(name: str, code:
 def test_a_poll_that_is_fed_again_and_again_while_kafka_is_away_is_counted_once(tmp_path: Path) -> None:
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     worker.failures = 5
-    worker._take(polled([b"bad"] * 60))
+    worker._take(InHand(polled([b"bad"] * 60)))
     assert (worker.taken, worker.failures) == (60, 0)
     refusals = worker.engine.refusals["intake"]
     assert (refusals.refused, refusals.records, refusals.in_a_row) == (60, 60, 60)
@@ -103,7 +104,7 @@ def test_a_poll_that_is_fed_again_and_again_while_kafka_is_away_is_counted_once(
 def test_nothing_but_bad_records_from_the_start_stop_a_worker_with_the_two_hundredth(tmp_path: Path) -> None:
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     with pytest.raises(StopRun, match="200 of the last 200 records"):
-        worker._take(polled([b"bad"] * 200))
+        worker._take(InHand(polled([b"bad"] * 200)))
     assert worker.taken == 0
 
 

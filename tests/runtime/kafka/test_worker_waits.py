@@ -14,6 +14,7 @@ import pytest
 from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.brought import Brought
+from pipeline.runtime.kafka.handover import InHand
 from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.serving import Watching
@@ -107,7 +108,7 @@ def test_kafka_that_is_away_is_waited_for_and_that_is_no_reason_to_start_anew(
 ) -> None:
     record = Polled((0, MONDAY, an_order("1"), b"k", ()))
     poll = Brought({TP(PLACE): [record]})  # type: ignore[dict-item]
-    working = threading.Thread(target=worker._take, args=(poll,), daemon=True)
+    working = threading.Thread(target=worker._take, args=(InHand(poll),), daemon=True)
     working.start()
     deadline = time.monotonic() + LIMIT_S
     while "waits for kafka" not in picture(watching)[1] and time.monotonic() < deadline:
