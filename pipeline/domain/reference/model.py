@@ -190,10 +190,13 @@ class Reference:
         """
         return self._filing.get(category.key, ())
 
-    def duties_for(self, category: Category, areas: tuple[str, ...], at: Millis) -> tuple[Duty, ...]:
+    def duties_for(
+        self, category: Category, areas: tuple[str, ...], at: Millis, held: tuple[str, ...] = ()
+    ) -> tuple[Duty, ...]:
         """Lines of the duty list for a category at a place (its area codes, any order), smallest priority first.
 
-        Lines of equal priority: the narrower first (area, then exact code, then family, major, all).
+        Lines of equal priority: the narrower first (area, then exact code, then family, major, all). Before them come
+        the lines whose conditions hold, by their ids in ``held``; the others with conditions are left out.
         """
         lines = self._duty.get(category.key, ())
         return tuple(
@@ -203,11 +206,12 @@ class Reference:
                 if duty.valid_from <= at < duty.valid_to
                 and (not duty.area or duty.area in areas)
                 and (not duty.area_type or self._typed(duty, areas))
+                and (not duty.conditional or duty.id in held)
             ]
         )
 
     def duty_lines(self, category: Category) -> tuple[Duty, ...]:
-        """All lines that can ever mean a category, at any place and time, smallest priority first."""
+        """All lines that can ever mean a category, at any place and time: with conditions first, then by priority."""
         return self._duty.get(category.key, ())
 
     def areas_of_duties(self) -> frozenset[str]:
