@@ -22,6 +22,7 @@ from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.geo.places import LEAST_DECIMALS, decimals
 from pipeline.domain.ids import report_id
 from pipeline.domain.privacy import address_key, generalise_address, person_key, redacted, redacted_label
+from pipeline.domain.reference.conditions import ANSWER
 from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers, sketches
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
@@ -49,6 +50,8 @@ class ScreenPolicy:
     lengths: Mapping[str, Lengths] = field(init=False, repr=False, compare=False)
     default_error_m: Mapping[str, float] = field(default_factory=lambda: {"grid-worker": 10.0, "alarm": 1.0})
     usual_error_m: float = 30.0
+    asked: tuple[tuple[str, str], ...] = ()
+    """The answers that the duty list asks for: name in ``extra`` and value. All else in ``extra`` stays behind."""
 
     def __post_init__(self) -> None:
         """Make the look at all lengths of a schema ready."""
@@ -116,7 +119,7 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         reporter_worker=body.get("worker_id", ""),
         component_code=blank_to_none(body["component_code"]) or "",
         device_id=body.get("device_id", ""),
-        evidence=_evidence(body),
+        evidence=_evidence(body) + _answers(body["extra"], policy.asked) if policy.asked else _evidence(body),
         photos=len(body["photos"]),
         urgent=body["urgent"],
         drill=body["drill"],
@@ -295,3 +298,12 @@ def _evidence(body: Body) -> tuple[Evidence, ...]:
             raise InvalidRecord(Reason.NOT_A_NUMBER, "evidence", item, "leave a value out when it was not measured")
         found.append(Evidence(measure=item["measure"], value=item["value"], unit=item["unit"]))
     return tuple(found)
+
+
+def _answers(extra: Mapping[str, str], asked: tuple[tuple[str, str], ...]) -> tuple[Evidence, ...]:
+    """What the report answers to the questions of the duty list, in the words of the list; case does not matter."""
+    return tuple([
+        Evidence(measure=f"{name}={value}", value=1.0, unit=ANSWER)
+        for name, value in asked
+        if name in extra and extra[name].strip().casefold() == value
+    ])  # fmt: skip
