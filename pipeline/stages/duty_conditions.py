@@ -5,11 +5,14 @@ Never the wall clock: a replay finds the same lines.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from pipeline.domain.readings import CivilTime
-from pipeline.domain.reference.conditions import Condition, condition_of, moment_of
+from pipeline.domain.reference.conditions import ANSWER, Condition, condition_of, moment_of
 from pipeline.domain.reference.model import CategoryKey, Reference
 from pipeline.events.base import Millis
 from pipeline.events.intake import LocatedReport
+from pipeline.events.records import Evidence
 
 
 class HeldLines:
@@ -31,6 +34,15 @@ class HeldLines:
         moment = moment_of(at, self._civil, self._calendar)
         told = [(one.measure, one.value, one.unit) for one in located.report.evidence]
         return tuple([id for id, condition in lines if condition.holds(moment, told)])
+
+
+def answers_of(extra: Mapping[str, str], asked: Sequence[tuple[str, str]]) -> list[Evidence]:
+    """What a report answers to the questions of the duty list, in the words of the list; case does not matter."""
+    return [
+        Evidence(measure=f"{name}={value}", value=1.0, unit=ANSWER)
+        for name, value in asked
+        if name in extra and extra[name].strip().casefold() == value
+    ]
 
 
 def _by_category(reference: Reference) -> dict[CategoryKey, tuple[tuple[str, Condition], ...]]:

@@ -22,12 +22,12 @@ from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.geo.places import LEAST_DECIMALS, decimals
 from pipeline.domain.ids import report_id
 from pipeline.domain.privacy import address_key, generalise_address, person_key, redacted, redacted_label
-from pipeline.domain.reference.conditions import ANSWER
 from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers, sketches
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
 from pipeline.events.intake import ScreenedReport
 from pipeline.events.records import Arrival, Body, Evidence, Origin
+from pipeline.stages.duty_conditions import answers_of
 
 TRANSPORT = frozenset({"received_at", "sent_at", "extra"})
 """Fields that may differ between two deliveries of one record."""
@@ -119,7 +119,7 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         reporter_worker=body.get("worker_id", ""),
         component_code=blank_to_none(body["component_code"]) or "",
         device_id=body.get("device_id", ""),
-        evidence=_evidence(body) + _answers(body["extra"], policy.asked) if policy.asked else _evidence(body),
+        evidence=_evidence(body, policy.asked),
         photos=len(body["photos"]),
         urgent=body["urgent"],
         drill=body["drill"],
@@ -291,19 +291,10 @@ def _reporter(body: Body, address: str, key: bytes) -> str:
     return person_key(key, phone=phone, identity=person, name=name, address=address) or ""
 
 
-def _evidence(body: Body) -> tuple[Evidence, ...]:
+def _evidence(body: Body, asked: tuple[tuple[str, str], ...]) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     for item in body["evidence"]:
         if not isfinite(item["value"]):
             raise InvalidRecord(Reason.NOT_A_NUMBER, "evidence", item, "leave a value out when it was not measured")
         found.append(Evidence(measure=item["measure"], value=item["value"], unit=item["unit"]))
-    return tuple(found)
-
-
-def _answers(extra: Mapping[str, str], asked: tuple[tuple[str, str], ...]) -> tuple[Evidence, ...]:
-    """What the report answers to the questions of the duty list, in the words of the list; case does not matter."""
-    return tuple([
-        Evidence(measure=f"{name}={value}", value=1.0, unit=ANSWER)
-        for name, value in asked
-        if name in extra and extra[name].strip().casefold() == value
-    ])  # fmt: skip
+    return (*found, *answers_of(body["extra"], asked)) if asked else tuple(found)

@@ -195,16 +195,13 @@ class Reference:
     ) -> tuple[Duty, ...]:
         """Lines of the duty list for a category at a place (its area codes, any order), smallest priority first.
 
-        Lines of equal priority: the narrower first (area, then exact code, then family, major, all). Before them come
-        the lines whose conditions hold, by their ids in ``held``; the others with conditions are left out.
+        Equal ones: the narrower first (area, code, family, major, all). Lines with conditions hold if in ``held``.
         """
-        lines = self._duty.get(category.key, ())
         return tuple(
             [
                 duty
-                for duty in lines
-                if duty.valid_from <= at < duty.valid_to
-                and (not duty.area or duty.area in areas)
+                for duty in in_force(self._duty.get(category.key, ()), at)
+                if (not duty.area or duty.area in areas)
                 and (not duty.area_type or self._typed(duty, areas))
                 and (not duty.conditional or duty.id in held)
             ]
