@@ -119,9 +119,11 @@ def test_a_line_for_everything_may_be_for_the_night_and_for_an_area() -> None:
 
 def test_an_owner_may_be_asked_by_night() -> None:
     owned = {"placed": {"component_code": COMPONENT, "component_owner": "telecom"}}
-    by_night = duty("N", "police", COVER, hours=NIGHT, owner_first=True)
+    by_night = duty("N", "police", COVER, hours=NIGHT, owner_first=True, unknown_owner="water")
     found = routed(city_with(by_night), COVER, "2026-08-03T23:00", **owned)
     assert (found.department, found.reason) == ("telecom", "owner of the component; hours 22:00-06:00")
+    unknown = routed(city_with(by_night), COVER, "2026-08-03T23:00")
+    assert (unknown.department, unknown.reason) == ("water", "owner unknown: acts first; hours 22:00-06:00")
 
 
 def test_one_router_asked_at_all_hours_answers_each_by_its_own_time() -> None:

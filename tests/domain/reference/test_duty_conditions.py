@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from pipeline.domain.readings import CivilTime
 from pipeline.domain.reference.conditions import ANSWER, answers_asked, condition_of, misread, moment_of, written
 from pipeline.domain.reference.load import ReferenceFaults, load_reference
 from pipeline.domain.reference.model import Duty, ManagedKind
-from tests.small_city import national
+from tests.small_city import WASTE, national
 
 Plant = Callable[..., Path]
 NIGHT = "22:00-06:00"
 ZONE = "Asia/Shanghai"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def duty(**fields: Any) -> Duty:
@@ -175,6 +177,20 @@ def test_blank_columns_are_those_of_a_list_without_them(plant: Plant) -> None:
     assert blank.version == load_reference(plant()).version
     conditional = load_reference(planted(plant, f"D4,S,incident,2,,police,Act 3,20,,,{NIGHT},,"))
     assert conditional.version != blank.version
+
+
+def test_conditions_that_are_not_given_leave_no_trace_in_the_version() -> None:
+    """A set of before these columns keeps its version, which stands in every decision."""
+    assert not {"hours", "days", "when"} & set(msgspec.to_builtins(duty()))
+
+
+def test_the_example_of_the_page_is_sound(tmp_path: Path) -> None:
+    page = (DOCS / "reference.md").read_text("utf-8")
+    (tmp_path / "duties.csv").write_text(page.partition("```csv\n")[2].partition("```")[0], "utf-8")
+    found = load_reference(DOCS.parent / "deploy" / "reference", tmp_path)
+    category = found.category(*WASTE)
+    assert category is not None
+    assert [line.id for line in found.duty_lines(category)][:4] == ["R1", "H1", "N1", "D0169"]
 
 
 def test_every_fault_of_conditions_is_listed_with_its_line(plant: Plant) -> None:
