@@ -11,6 +11,7 @@ from pipeline.domain.geo.geojson import read_layer
 from pipeline.domain.geo.layers import BEGIN, END, OWN_PROPERTIES, Layer, LayerFaults, LayerSpec
 from pipeline.domain.models import Models
 from pipeline.domain.reference.check import check
+from pipeline.domain.reference.conditions import answers_asked
 from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.model import Reference
 from pipeline.errors import ConfigFaults, Fault
@@ -103,5 +104,6 @@ def topology_of(city: City, settings: Settings) -> Topology:
         bounding_box=about.bounding_box,
         default_points=frozenset(about.default_points),
         max_lengths={name: limits(name) for name in ("GridWorkerReport", "HotlineOrder", "Report")},
+        asked=answers_asked(city.reference.tables.duties),
     )
     return Topology(city.reference, city.layers, screening, city.models)

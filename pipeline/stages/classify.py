@@ -195,7 +195,7 @@ class Classifier:
 
     def _lead(self, category: Category) -> str:
         lines = self.reference.duty_lines(category)
-        return lines[0].lead if lines else ""
+        return next((line.lead for line in lines if not line.conditional), "")
 
     def _nature(self, report: ScreenedReport, category: Category | None) -> str:
         if report.appeal_type == "praise":

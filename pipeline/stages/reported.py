@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.domain.ids import member
+from pipeline.domain.reference.conditions import ANSWER
 from pipeline.events.base import Millis
 from pipeline.events.casework import CaseAction
 from pipeline.events.facts import BoundaryFlagged, CaseDispatched, CaseFiled, ReportLinked, ReportSettled
@@ -45,8 +46,12 @@ def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, r
 
 
 def _written(evidence: tuple[Evidence, ...]) -> tuple[str, ...]:
-    """Measured values as text; most reports have none."""
-    return tuple([f"{e.measure}={e.value:g} {e.unit}" for e in evidence]) if evidence else ()
+    """Measured values as text, answers as they are; most reports have none."""
+    return tuple([_said(one) for one in evidence]) if evidence else ()
+
+
+def _said(one: Evidence) -> str:
+    return one.measure if one.unit == ANSWER else f"{one.measure}={one.value:g} {one.unit}"
 
 
 def filed_fact(located: LocatedReport, case: str, filing: Filing, verdict: Verdict, version: str) -> CaseFiled:

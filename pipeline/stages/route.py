@@ -5,6 +5,9 @@ unknown the street acts first. Nothing that needs the power to enforce goes to a
 the reporter's own unit without saying why; difficult cases go to coordination; a matter without a duty line goes to the
 city's fall-back and says so. Every other candidate is kept with the decision.
 
+Lines with conditions (hours, kind of day, answers) go before the others while they hold at the time the report was
+received; the reason names the conditions.
+
 A model of who handled like cases (``history``) comes after the rules: a registered owner or a line that names the
 category, its family or its group always decides. Where no such line speaks, the model decides when it is sure; when it
 is not, people do (triage), with its candidates before them. Units that were merged stand for those that took over.
@@ -18,6 +21,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.domain.ids import DAY_MS
+from pipeline.domain.reference.conditions import written
 from pipeline.domain.reference.mergers import living
 from pipeline.domain.reference.model import Category, ClockKind, Department, Duty, Reference
 from pipeline.domain.unitmodel import UnitModel
@@ -25,6 +29,7 @@ from pipeline.domain.unitquestion import Asked, question
 from pipeline.events.base import Millis
 from pipeline.events.intake import LocatedReport
 from pipeline.stages.decisions import Route
+from pipeline.stages.duty_conditions import HeldLines
 
 STREET = "street-office"
 """The duty list's name for "the street office of the place"."""
@@ -68,6 +73,8 @@ class Ask(NamedTuple):
     day: int
     told: Asked | None = None
     """What the model is asked; nothing without a model."""
+    held: tuple[str, ...] = ()
+    """Duty lines with conditions (hours, days, answers) that hold for this report."""
 
 
 class History(NamedTuple):
@@ -104,6 +111,7 @@ class Router:
         self.fallback = reference.city.fallback_department
         self._streets = {row.area: row.id for row in reference.tables.departments if row.kind == "street" and row.area}
         self._named = reference.areas_of_duties()
+        self._held = HeldLines(reference)
         self._choose = lru_cache(maxsize=200_000)(self._chosen)
 
     def route(self, located: LocatedReport, limit_value: int, clock: str, at: Millis, *, urgent: bool) -> Route:
@@ -112,10 +120,11 @@ class Router:
         named = self._named
         areas = tuple([area for area in place.areas if area in named]) if named else ()
         told = None if self.units is None else _told(located)
+        held = self._held.ids(located, at) if self._held.any else ()
         choice = self._choose(
             Ask(
                 about.standard, about.kind, about.code, areas, place.street, place.component_owner, about.family,
-                about.case_class == "difficult", urgent, located.report.reporter_unit, at // DAY_MS, told,
+                about.case_class == "difficult", urgent, located.report.reporter_unit, at // DAY_MS, told, held,
             )
         )  # fmt: skip
         return Route(
@@ -142,7 +151,8 @@ class Router:
 
     def _chosen(self, ask: Ask) -> Choice:
         category = self.reference.category(ask.standard, ask.kind, ask.code)
-        lines = self.reference.duties_for(category, ask.areas, ask.day * DAY_MS) if category is not None else ()
+        at = ask.day * DAY_MS
+        lines = self.reference.duties_for(category, ask.areas, at, ask.held) if category is not None else ()
         history = self._history(ask.told)
         options = self._options(ask, lines, history)
         chosen, reason = self._first_allowed(options, category, ask.reporter_unit)
@@ -192,11 +202,13 @@ class Router:
     def _by_duties(self, ask: Ask, lines: Sequence[Duty]) -> list[Option]:
         options: list[Option] = []
         for duty in lines:
+            why = f"; {written(duty)}" if duty.conditional else ""
             if duty.owner_first and ask.owner:
-                options.append(Option(ask.owner, "owner of the component", duty))
+                options.append(Option(ask.owner, f"owner of the component{why}", duty))
             elif duty.owner_first and duty.unknown_owner:
-                options.append(Option(self._unit(duty.unknown_owner, ask.street), "owner unknown: acts first", duty))
-            options.append(Option(self._unit(duty.lead, ask.street), "duty list", duty))
+                unit = self._unit(duty.unknown_owner, ask.street)
+                options.append(Option(unit, f"owner unknown: acts first{why}", duty))
+            options.append(Option(self._unit(duty.lead, ask.street), f"duty list{why}", duty))
         return options
 
     def _unit(self, department: str, street: str) -> str:

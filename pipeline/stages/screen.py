@@ -27,6 +27,7 @@ from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
 from pipeline.events.intake import ScreenedReport
 from pipeline.events.records import Arrival, Body, Evidence, Origin
+from pipeline.stages.duty_conditions import answers_of
 
 TRANSPORT = frozenset({"received_at", "sent_at", "extra"})
 """Fields that may differ between two deliveries of one record."""
@@ -49,6 +50,8 @@ class ScreenPolicy:
     lengths: Mapping[str, Lengths] = field(init=False, repr=False, compare=False)
     default_error_m: Mapping[str, float] = field(default_factory=lambda: {"grid-worker": 10.0, "alarm": 1.0})
     usual_error_m: float = 30.0
+    asked: tuple[tuple[str, str], ...] = ()
+    """The answers that the duty list asks for: name in ``extra`` and value. All else in ``extra`` stays behind."""
 
     def __post_init__(self) -> None:
         """Make the look at all lengths of a schema ready."""
@@ -116,7 +119,7 @@ def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
         reporter_worker=body.get("worker_id", ""),
         component_code=blank_to_none(body["component_code"]) or "",
         device_id=body.get("device_id", ""),
-        evidence=_evidence(body),
+        evidence=_evidence(body, policy.asked),
         photos=len(body["photos"]),
         urgent=body["urgent"],
         drill=body["drill"],
@@ -288,10 +291,10 @@ def _reporter(body: Body, address: str, key: bytes) -> str:
     return person_key(key, phone=phone, identity=person, name=name, address=address) or ""
 
 
-def _evidence(body: Body) -> tuple[Evidence, ...]:
+def _evidence(body: Body, asked: tuple[tuple[str, str], ...]) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     for item in body["evidence"]:
         if not isfinite(item["value"]):
             raise InvalidRecord(Reason.NOT_A_NUMBER, "evidence", item, "leave a value out when it was not measured")
         found.append(Evidence(measure=item["measure"], value=item["value"], unit=item["unit"]))
-    return tuple(found)
+    return (*found, *answers_of(body["extra"], asked)) if asked else tuple(found)

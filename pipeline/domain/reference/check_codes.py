@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from pipeline.domain.reference.conditions import misread
 from pipeline.domain.reference.index import successor_key
 from pipeline.domain.reference.model import CategoryKey, Reference, Row
 from pipeline.domain.reference.schema import KEYS
@@ -55,7 +56,10 @@ def overlaps(reference: Reference) -> Iterator[Fault]:
             (row.standard, row.kind, row.code, row.group),
             (row.operator, row.measure, row.zone, row.period),
         ),
-        "duties": lambda row: (row.standard, row.kind, row.code, row.area, row.area_type, row.priority),
+        "duties": lambda row: (
+            (row.standard, row.kind, row.code, row.area, row.area_type, row.priority),
+            (row.hours or "", row.days or "", row.when or ""),
+        ),
         "stage_limits": lambda row: (row.stage, row.scope),
     }
     for table, meaning in meanings.items():
@@ -144,6 +148,14 @@ def thresholds(reference: Reference) -> Iterator[Fault]:
         if limit.period_minutes <= 0:
             remedy = "name the averaging period in minutes"
             yield Fault(reference.origin("sensor_limits", number), "period_minutes", str(limit.period_minutes), remedy)
+
+
+def conditions(reference: Reference) -> Iterator[Fault]:
+    """Hours, days and answers of the duty list that cannot be read, or that never hold together."""
+    for number, duty in enumerate(reference.tables.duties):
+        if duty.conditional:
+            where = reference.origin("duties", number)
+            yield from (Fault(where, *told) for told in misread(duty))
 
 
 def border_shares(reference: Reference) -> Iterator[Fault]:
@@ -251,5 +263,6 @@ CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     categories,
     words,
     thresholds,
+    conditions,
     border_shares,
 )

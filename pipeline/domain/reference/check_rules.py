@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pipeline.domain.reference.conditions import condition_of, misread
 from pipeline.domain.reference.mergers import living
 from pipeline.domain.reference.model import Category, ClassRule, ClockKind, Department, Duty, Reference
 from pipeline.domain.reference.rules import RECURRENCE_DAYS, REPEAT_HANDLING
@@ -36,7 +37,7 @@ def gaps(reference: Reference) -> Iterator[Fault]:
     for number, category in enumerate(reference.tables.categories):
         where, name = reference.origin("categories", number), "|".join(category.key)
         if not any(_everywhere(duty) for duty in reference.duty_lines(category)):
-            yield Fault(where, "code", name, "no line of duties.csv holds for it everywhere; add one")
+            yield Fault(where, "code", name, "no line of duties.csv holds for it everywhere and always; add one")
         if not reference.filing_for(category):
             yield Fault(where, "code", name, "no row of filing_standards.csv gives its limit; add at least a default")
 
@@ -63,9 +64,16 @@ def _shadow(lines: tuple[Duty, ...], number: int) -> Duty | None:
     for earlier in lines[:number]:
         covers = earlier.area in ("", duty.area) and earlier.area_type in ("", duty.area_type)
         lasts = earlier.valid_from <= duty.valid_from and duty.valid_to <= earlier.valid_to
-        if covers and lasts and earlier.legal_basis == duty.legal_basis:
+        if covers and lasts and earlier.legal_basis == duty.legal_basis and _asks_less(earlier, duty):
             return earlier
     return None
+
+
+def _asks_less(earlier: Duty, duty: Duty) -> bool:
+    """Whether the conditions of the earlier line, if it has any, are met whenever those of this one are."""
+    if not earlier.conditional:
+        return True
+    return not any(misread(earlier)) and condition_of(earlier).wider(condition_of(duty))
 
 
 def enforcement(reference: Reference) -> Iterator[Fault]:
@@ -85,7 +93,7 @@ def enforcement(reference: Reference) -> Iterator[Fault]:
 
 
 def _leading(lines: tuple[Duty, ...]) -> Iterator[Duty]:
-    """The lines that can come first somewhere: up to the first that holds everywhere."""
+    """The lines that can come first somewhere: up to the first that holds everywhere and always."""
     for duty in lines:
         yield duty
         if _everywhere(duty):
@@ -93,7 +101,7 @@ def _leading(lines: tuple[Duty, ...]) -> Iterator[Duty]:
 
 
 def _everywhere(duty: Duty) -> bool:
-    return not duty.area and not duty.area_type
+    return not duty.area and not duty.area_type and not duty.conditional
 
 
 def _may_enforce(department: Department) -> bool:

@@ -69,26 +69,34 @@ def successor_key(category: Category) -> CategoryKey:
 
 
 def duty_lines(categories: tuple[Category, ...], duties: tuple[Duty, ...]) -> dict[CategoryKey, tuple[Duty, ...]]:
-    """The duty lines of each category, smallest priority and narrowest first.
+    """The duty lines of each category: those with conditions, then by smallest priority and the narrowest first.
 
-    A category that no line names by its code follows the lines that name its kin.
+    A category that no line names by its code follows the lines that name its kin; so it does for lines with conditions.
     """
-    groups = grouped(duties, lambda row: (row.standard, row.kind.value, row.code))
+    groups = grouped(duties, lambda row: (row.standard, row.kind.value, row.code, row.conditional))
     names = kin(categories)
     by_key = {category.key: category for category in categories}
     return {key: _lines(by_key[key], names[key], groups) for key in by_key}
 
 
 def _lines(
-    category: Category, names: tuple[CategoryKey, ...], groups: Keyed[tuple[str, str, str], Duty]
+    category: Category, names: tuple[CategoryKey, ...], groups: Keyed[tuple[str, str, str, bool], Duty]
 ) -> tuple[Duty, ...]:
-    named = next((groups[name] for name in names if name in groups), ())
-    ranked = [(0, duty) for duty in named]
-    for rank, code in enumerate(duty_groups(category), 1):
-        for standard in (category.standard, "*"):
-            ranked.extend((rank, duty) for duty in groups.get((standard, category.kind.value, code), ()))
-    ranked.sort(key=lambda item: (item[1].priority, not item[1].area, not item[1].area_type, item[0]))
-    return tuple(duty for _, duty in ranked)
+    ranked: list[tuple[int, Duty]] = []
+    for conditional in (True, False):
+        keys = [(*name, conditional) for name in names]
+        ranked.extend((0, duty) for duty in next((groups[key] for key in keys if key in groups), ()))
+        for rank, code in enumerate(duty_groups(category), 1):
+            for standard in (category.standard, "*"):
+                key = (standard, category.kind.value, code, conditional)
+                ranked.extend((rank, duty) for duty in groups.get(key, ()))
+    return tuple(duty for _, duty in sorted(ranked, key=_order))
+
+
+def _order(ranked: tuple[int, Duty]) -> tuple[bool, int, bool, bool, int]:
+    """Lines with conditions first, then the smallest priority, then the narrowest place, then the narrowest code."""
+    rank, duty = ranked
+    return (not duty.conditional, duty.priority, not duty.area, not duty.area_type, rank)
 
 
 def duty_groups(category: Category) -> tuple[str, ...]:

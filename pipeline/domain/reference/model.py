@@ -190,24 +190,25 @@ class Reference:
         """
         return self._filing.get(category.key, ())
 
-    def duties_for(self, category: Category, areas: tuple[str, ...], at: Millis) -> tuple[Duty, ...]:
+    def duties_for(
+        self, category: Category, areas: tuple[str, ...], at: Millis, held: tuple[str, ...] = ()
+    ) -> tuple[Duty, ...]:
         """Lines of the duty list for a category at a place (its area codes, any order), smallest priority first.
 
-        Lines of equal priority: the narrower first (area, then exact code, then family, major, all).
+        Equal ones: the narrower first (area, code, family, major, all). Lines with conditions hold if in ``held``.
         """
-        lines = self._duty.get(category.key, ())
         return tuple(
             [
                 duty
-                for duty in lines
-                if duty.valid_from <= at < duty.valid_to
-                and (not duty.area or duty.area in areas)
+                for duty in in_force(self._duty.get(category.key, ()), at)
+                if (not duty.area or duty.area in areas)
                 and (not duty.area_type or self._typed(duty, areas))
+                and (not duty.conditional or duty.id in held)
             ]
         )
 
     def duty_lines(self, category: Category) -> tuple[Duty, ...]:
-        """All lines that can ever mean a category, at any place and time, smallest priority first."""
+        """All lines that can ever mean a category, at any place and time: with conditions first, then by priority."""
         return self._duty.get(category.key, ())
 
     def areas_of_duties(self) -> frozenset[str]:

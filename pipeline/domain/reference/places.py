@@ -1,6 +1,7 @@
 """Rows that name who and where: departments, persons, duties, areas, grids, components, devices, the city."""
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pipeline.domain.reference.base import CategoryKey, ManagedKind, Row
 
@@ -58,7 +59,9 @@ class Duty(Row, frozen=True, kw_only=True, gc=False):
 
     ``area`` narrows it to an area (with everything below it); ``area_type`` to areas of a type. The smallest
     ``priority`` wins. ``owner_first`` sends a component to its registered owner when that is known; ``unknown_owner``
-    acts while it is not.
+    acts while it is not. Without ``hours``, ``days`` and ``when`` a line always holds; with them it goes before the
+    lines without, while they are met (``conditions``). They are unset, not empty, so that a set that uses none of them
+    keeps its version.
     """
 
     id: str
@@ -74,6 +77,17 @@ class Duty(Row, frozen=True, kw_only=True, gc=False):
     owner_first: bool = False
     unknown_owner: str = ""
     joint: bool = False
+    hours: str | UnsetType = UNSET
+    """``22:00-06:00``: from the first minute on, before the last, in the city's time; may cross midnight."""
+    days: str | UnsetType = UNSET
+    """``workday`` or ``holiday``: the civil day by the calendar, make-up days and weekends included."""
+    when: str | UnsetType = UNSET
+    """What the report must say: ``blocks_road=yes|depth>=15 cm``."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it holds at some hours, on some days or for some answers only."""
+        return bool(self.hours or self.days or self.when)
 
 
 class Area(Row, frozen=True, kw_only=True, gc=False):
