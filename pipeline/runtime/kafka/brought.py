@@ -90,7 +90,8 @@ class _Consumer(driver.Consumer):
 
     async def _found(self, active_partitions: Any, timeout: float) -> Any:
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
-        all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait."""
+        all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where there are any, fewer
+        others come, for more urgent ones may be under way."""
         found, rest = dict[TP, Any](), set(active_partitions or ())
         for topics in self.ahead:
             group = {tp for tp in rest if tp.topic in topics}
@@ -100,7 +101,11 @@ class _Consumer(driver.Consumer):
                 return found
         if not found:
             return await super()._getmany(active_partitions, timeout)
-        return {**found, **await super()._getmany(rest, 0.0)}
+        self._thread.most = self.large
+        try:
+            return {**found, **await super()._getmany(rest, 0.0)}
+        finally:
+            self._thread.most = None
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full stream is waited for anyway, and a poll that leaves a partition out is a second too long.
@@ -133,6 +138,17 @@ def _count(found: Mapping[TP, Sequence[Any]]) -> int:
 
 class _Thread(driver.AIOKafkaConsumerThread):
     """Reads committed records only: upstream workers write in transactions as well."""
+
+    most: int | None = None
+    """The most records of the next poll; none: as many as the worker's settings say."""
+
+    async def getmany(self, active_partitions: Any, timeout: float) -> Any:
+        """Faust's own, but for the limit."""
+        consumer = self._ensure_consumer()
+        most = self.most or consumer._max_poll_records
+        return await self.call_thread(
+            self._fetch_records, consumer, active_partitions, timeout=timeout, max_records=most
+        )  # fmt: skip
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

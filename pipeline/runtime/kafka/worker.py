@@ -247,6 +247,9 @@ class KafkaWorker:
                     batch = self.engine.feed(part)
                     self.point("fed")
                     writing.add(batch, time.perf_counter() - begun)
+                    if _ahead(part):  # it shares its transaction with nothing, and the processor with nobody
+                        writing.begin()
+                        writing.end()
                 writing.begin()
         finally:
             writing.end()
@@ -326,6 +329,10 @@ class KafkaWorker:
         state.restored()
         self.engine.states[place] = state
         self.watcher.recovered(lane.name, place[1], entries, time.perf_counter() - begun)
+
+
+def _ahead(part: Poll) -> bool:
+    return any(topic in group for topic, _ in part for group in AHEAD)
 
 
 def _end(code: int) -> None:
