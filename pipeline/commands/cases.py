@@ -61,7 +61,10 @@ SHOWN: dict[str, list[str]] = {
     ],
     "moves": ["at", "action", "from_state", "to_state", "actor_role", "actor_unit", "reason_code", "reason"],
     "boundaries": ["flags", "layers", "codes", "distances_m", "probabilities", "lead", "due_at"],
-    "merges": ["at", "case_id", "into", "distance_m", "gap_ms"],
+    "merges": [
+        "at", "case_id", "into", "how", "distance_m", "gap_ms", "error_m", "similarity", "score", "rule", "candidates",
+        "probabilities",
+    ],
     "repeat_handling": ["at", "case_id", "report_id", "department", "number", "earlier_case", "first_case", "gap_ms"],
     "refused_actions": ["at", "action", "state", "actor_role", "reason"],
     "feedback": ["at", "report_id", "state", "department"],

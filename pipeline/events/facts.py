@@ -181,6 +181,19 @@ class CaseMerged(Fact, frozen=True, kw_only=True):
     into: str
     distance_m: float
     gap_ms: int
+    error_m: float = 0.0
+    """Location error of both cases together in metres (1 sigma)."""
+    similarity: float = 0.0
+    """Likeness of their texts, 0..1."""
+    how: str = ""
+    """``duplicate``, or ``reminder`` when the same person reported both; "" where nothing was kept of the reasons."""
+    score: float = 0.0
+    """How likely they are one problem, 0..1."""
+    rule: str = ""
+    candidates: tuple[str, ...] = ()
+    """Cases of ``tile`` that were compared with ``into`` beside ``case_id`` (at most five), the likeliest first."""
+    probabilities: tuple[float, ...] = ()
+    """The score of each candidate, in their order."""
 
 
 class CaseUnmerged(Fact, frozen=True, kw_only=True):

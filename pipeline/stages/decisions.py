@@ -24,6 +24,21 @@ class Verdict(Value, frozen=True, kw_only=True):
     """The closed case it came after, when a unit that handles this too handles the same place again."""
 
 
+class Twin(Value, frozen=True, kw_only=True):
+    """A case of this tile beside one of a neighbour: all that the rule weighs, and how likely they are one problem."""
+
+    case_id: str
+    distance_m: float
+    gap_ms: int
+    error_m: float
+    """Location error of both together in metres (1 sigma)."""
+    similarity: float
+    """Likeness of their texts, 0..1."""
+    same_person: bool
+    score: float
+    """Probability, 0..1."""
+
+
 class Filing(Value, frozen=True, kw_only=True):
     """The decision: fate and outcome, the state a case starts in, the row applied and the handling limit it gives."""
 

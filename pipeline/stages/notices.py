@@ -10,10 +10,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.domain.ids import mark_of_case, mark_of_report, member, report_of, tile_of_case
+from pipeline.events.base import Linked
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
-from pipeline.events.facts import CaseMerged, CaseMoved, Fact
+from pipeline.events.facts import CaseMerged, CaseMoved
 from pipeline.stage import Change, Outcome
 from pipeline.stages.casebook import CaseBook
+from pipeline.stages.decisions import Twin
 from pipeline.stages.duplicate_policy import DuplicatePolicy
 from pipeline.stages.entries import CaseEntry, Ghost
 from pipeline.stages.pairing import same_problem
@@ -22,6 +24,10 @@ from pipeline.stages.track import farewell, feedback
 NOTHING = Outcome()
 MERGED = "merged"
 """The state of a case that became part of another."""
+FILED_TWICE = "D10-filed-twice"
+"""The rule that merges: the stated weights and threshold of links, also where a learned model decides on reports."""
+MAX_CANDIDATES = 5
+"""Other cases that are kept with a merge."""
 
 
 def told(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> Outcome:
@@ -31,17 +37,18 @@ def told(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> Ou
     if before is not None and (notice.revived, before.open) <= (before.revived, False):
         return NOTHING  # its end is known, so this is old; only a case whose merge a person undid goes on
     kept = Change("ghost", name, Ghost.of(notice))
-    ours = _same_as(book, notice, policy) if notice.open else None
-    if ours is None or (ours[0].filed_at, ours[0].case_id) < (notice.filed_at, notice.case_id):
+    twins = _compared(book, notice, policy) if notice.open else []
+    twin = next((one for one in twins if one.score >= policy.threshold), None)
+    case = book.case(twin.case_id) if twin is not None else None
+    if twin is None or case is None or (case.filed_at, case.case_id) < (notice.filed_at, notice.case_id):
         return Outcome(changes=(kept,))
-    case, distance, gap = ours
     after = replace(case, state=MERGED, was=case.state, merged_into=notice.case_id, ended_at=notice.at)
     merge = MergeNotice(
         tile=tile_of_case(notice.case_id), case_id=case.case_id, into=notice.case_id, report_ids=case.report_ids,
         members=case.members, at=notice.at, recorded=notice.recorded,
     )  # fmt: skip
     gone = farewell(after, notice.at, notice.recorded)
-    facts = _merge_facts(case, notice, distance, gap)
+    facts = (_merged_fact(case, notice, twin, twins), _moved_fact(case, notice))
     return Outcome(facts, (merge, *gone), (kept, Change("case", case.case_id, after)))
 
 
@@ -84,16 +91,23 @@ def _gained(case: CaseEntry, members: tuple[str, ...], cause: LinkNotice | Merge
     return Outcome(tuple(facts), changes=(Change("case", case.case_id, replace(after, told=len(after.members))),))
 
 
-def _same_as(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> tuple[CaseEntry, float, int] | None:
-    reach = policy.reach_of(notice.family)
-    best: tuple[CaseEntry, float, int] | None = None
-    for case in book.cases_near(notice.tile, notice.family, notice.lon, notice.lat, reach):
-        if mark_of_case(notice.case_id) in case.apart:
-            continue  # a person said that they are not the same
-        found = same_problem(notice, case, policy)
-        if found is not None and (best is None or (found[0], case.case_id) < (best[1], best[0].case_id)):
-            best = (case, *found)
-    return best
+def _compared(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> list[Twin]:
+    """Cases of this tile that may be the one of the notice, the nearest first (at equal distance the smaller id).
+
+    A case of which a person said that it is not the same is none of them.
+    """
+    mark, reach = mark_of_case(notice.case_id), policy.reach_of(notice.family)
+    near = book.cases_near(notice.tile, notice.family, notice.lon, notice.lat, reach)
+    twins = [same_problem(notice, case, policy) for case in near if mark not in case.apart]
+    return sorted([twin for twin in twins if twin is not None], key=_by_distance)
+
+
+def _by_distance(twin: Twin) -> tuple[float, str]:
+    return (twin.distance_m, twin.case_id)
+
+
+def _by_score(twin: Twin) -> tuple[float, str]:
+    return (-twin.score, twin.case_id)
 
 
 def merged_id(case: CaseEntry, what: str = MERGED) -> str:
@@ -101,15 +115,22 @@ def merged_id(case: CaseEntry, what: str = MERGED) -> str:
     return f"{case.case_id}:{what}:{case.unmerged}" if case.unmerged else f"{case.case_id}:{what}"
 
 
-def _merge_facts(case: CaseEntry, notice: NeighbourNotice, distance: float, gap: int) -> tuple[Fact, ...]:
-    merged = CaseMerged(
+def _merged_fact(case: CaseEntry, notice: NeighbourNotice, twin: Twin, twins: list[Twin]) -> CaseMerged:
+    """The merge with all that it was decided by; rounded as in the link of a report."""
+    others = sorted([one for one in twins if one.case_id != case.case_id], key=_by_score)[:MAX_CANDIDATES]
+    return CaseMerged(
         fact_id=merged_id(case), at=notice.at, recorded=notice.recorded, case_id=case.case_id, tile=case.tile,
-        into=notice.case_id, distance_m=round(distance, 3), gap_ms=gap,
+        into=notice.case_id, distance_m=round(twin.distance_m, 3), gap_ms=twin.gap_ms, error_m=round(twin.error_m, 3),
+        similarity=round(twin.similarity, 4), how=Linked.REMINDER if twin.same_person else Linked.DUPLICATE,
+        score=round(twin.score, 4), rule=FILED_TWICE, candidates=tuple([one.case_id for one in others]),
+        probabilities=tuple([round(one.score, 4) for one in others]),
     )  # fmt: skip
-    moved = CaseMoved(
+
+
+def _moved_fact(case: CaseEntry, notice: NeighbourNotice) -> CaseMoved:
+    return CaseMoved(
         fact_id=merged_id(case, "merge"), at=notice.at, recorded=notice.recorded, case_id=case.case_id, tile=case.tile,
         action="merge", from_state=case.state, to_state=MERGED, actor_role="system", actor_unit="", actor_person="",
         post="", department=case.department, reason_code="duplicate", reason=f"filed earlier as {notice.case_id}",
         hop=case.hop, due_at=case.due_at,
     )  # fmt: skip
-    return (merged, moved)

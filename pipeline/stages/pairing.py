@@ -10,7 +10,7 @@ from pipeline.domain.text import likeness as text_likeness
 from pipeline.events.base import Linked
 from pipeline.events.casework import NeighbourNotice
 from pipeline.events.intake import LocatedReport
-from pipeline.stages.decisions import Verdict
+from pipeline.stages.decisions import Twin, Verdict
 from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
 
@@ -84,26 +84,30 @@ def distance_between(lon: float | None, lat: float | None, known: Known) -> floa
     return distance_m(lon, lat, known.lon, known.lat)
 
 
-def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePolicy) -> tuple[float, int] | None:
-    """Whether a case of a neighbour tile and one of ours are the same: distance and time apart, or ``None``.
+def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePolicy) -> Twin | None:
+    """A case of a neighbour tile beside one of ours, as the rule weighs them; ``None`` when they cannot be the same.
 
     The rule is symmetrical, so both tiles come to the same answer whichever hears first.
     """
-    if case.lon is None or case.lat is None or notice.family != case.family or notice.code != case.code:
-        return None
-    if not case.family:
-        return None  # what nobody could name is merged with nothing, within a tile as across its edge
-    if not (notice.open and case.open) or (notice.case_class == "emergency") != (case.case_class == "emergency"):
+    if case.lon is None or case.lat is None or not _of_one_kind(notice, case):
         return None
     radius, window = policy.span((case.standard, case.kind, case.code))
     distance = distance_m(notice.lon, notice.lat, case.lon, case.lat)
     gap = abs(notice.begun_at - case.begun_at)
     if distance > merge_reach(radius, notice.error_m, case, policy) or gap > window:
         return None
-    likeness = text_likeness(notice.signature, case.signature)
-    sigma = hypot(notice.error_m, case.error_m)
-    score = policy.weights.probability(
-        distance, sigma, gap / HOUR_MS, likeness, same_code=True,
-        same_person=bool(case.reporter_key) and case.reporter_key == notice.reporter_key,
+    likeness, sigma = text_likeness(notice.signature, case.signature), hypot(notice.error_m, case.error_m)
+    same_person = bool(case.reporter_key) and case.reporter_key == notice.reporter_key
+    hours = gap / HOUR_MS
+    score = policy.weights.probability(distance, sigma, hours, likeness, same_code=True, same_person=same_person)
+    return Twin(
+        case_id=case.case_id, distance_m=distance, gap_ms=gap, error_m=sigma, similarity=likeness,
+        same_person=same_person, score=score,
     )  # fmt: skip
-    return (distance, gap) if score >= policy.threshold else None
+
+
+def _of_one_kind(notice: NeighbourNotice, case: CaseEntry) -> bool:
+    """Both open, of one category and urgency. What nobody could name is merged with nothing, as within a tile."""
+    if not case.family or notice.family != case.family or notice.code != case.code:
+        return False
+    return notice.open and case.open and (notice.case_class == "emergency") == (case.case_class == "emergency")

@@ -173,6 +173,14 @@ def test_an_old_writer_is_read_by_a_new_reader() -> None:
     assert (name, found) == ("GridWorkerReport", body | {"patrol_ref": ""})
 
 
+def test_a_merge_of_the_first_version_is_read_without_its_reasons() -> None:
+    first = catalogue()["CaseMerged"][0]
+    body = {"fact_id": "f", "at": 1, "recorded": 2, "case_id": "e-1", "tile": "e", "into": "w-1", "distance_m": 8.0}
+    found = serde.decode_struct(fastavro_message(first.plain, first.fingerprint, body | {"gap_ms": 60}))
+    assert found == CaseMerged(**body, gap_ms=60)
+    assert (found.rule, found.score, found.candidates, found.probabilities) == ("", 0.0, (), ())
+
+
 def test_a_new_writer_is_read_by_an_old_reader() -> None:
     body = example("GridWorkerReport")
     message = serde.encode("GridWorkerReport", body)
