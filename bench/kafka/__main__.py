@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from bench.inputs import prepared
-from bench.kafka import feeding, latency, recovery, scale, scanning
+from bench.kafka import backlog, feeding, latency, recovery, scale, scanning
 from bench.kafka.compare import compared, race_of
 from bench.kafka.inputs import Sent, reports
 from bench.kafka.kept import Kept, conditions
@@ -158,7 +158,7 @@ MEASURES: Mapping[str, Callable[[Bench], Any]] = {
     "feeding": lambda one: feeding.measured(one.folder / "city", one.sent),
     "spotter": lambda one: scanning.measured(one.cluster, one.sizes, one.sent),
     "latency": lambda one: latency.steady(one.cluster, one.sizes, one.folder),
-    "emergencies": lambda one: latency.emergencies(one.cluster, one.sizes, one.folder),
+    "emergencies": lambda one: backlog.emergencies(one.cluster, one.sizes, one.folder),
     "scale": lambda one: scale.measured(one.cluster, one.sizes, one.folder, one.sent, say),
     "weights": lambda one: scale.weighed(one.cluster, one.sizes, one.folder, one.sent),
     FILL: lambda one: recovery.filled(one.cluster, one.sizes, one.folder),

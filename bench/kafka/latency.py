@@ -1,4 +1,4 @@
-"""Latency of the whole pipeline under a steady stream, and of emergencies while a backlog waits.
+"""Latency of the whole pipeline under a steady stream.
 
 The processes are those an operator starts: a worker for each lane, the spotter, the sink before a current ClickHouse.
 All clocks are this machine's; a report counts as seen when a reader of committed records has it in hand.
@@ -7,10 +7,9 @@ All clocks are this machine's; a report counts as seen when a reader of committe
 from __future__ import annotations
 
 import os
-import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -22,7 +21,7 @@ from clickhouse_driver import Client
 from bench.kafka.actors import Actors
 from bench.kafka.allstages import topology_at
 from bench.kafka.clocks import Ear, Rows, numbered, publish, spread, until
-from bench.kafka.inputs import FOREVER, Sent, fill
+from bench.kafka.inputs import FOREVER, Sent
 from bench.kafka.layout import Layout, staging
 from bench.kafka.processes import Processes
 from bench.kafka.sizes import Sizes
@@ -30,16 +29,13 @@ from bench.kafka.topics import Cluster
 from connectors.kafka.contract import key_of, topic_of
 from connectors.sources.files import discover
 from pipeline.domain.ids import report_id
-from pipeline.events.intake import LocatedReport
 from pipeline.stages.intake import IntakeBook
 from pipeline.stages.route import TRIAGE
-from pipeline.wire.serde import decode, decode_struct, encode
+from pipeline.wire.serde import decode, encode
 from tests.support.servers import FrontServer
 
 WORKERS = {"intake": "urgent,intake", "casework": "casework"}
 """The workers of a small installation, by name."""
-APART = {"urgent": "urgent", "intake": "intake", "casework": "casework"}
-"""With a backlog the urgent lane has a worker of its own, as the handbook says."""
 WARM_S, WARM_LIMIT_S = 20, 180.0
 """The first seconds of a stream are not counted: connections are made, states read, codecs compiled."""
 QUIET_S = 3.0
@@ -49,11 +45,9 @@ TOLD_OF = ("check_pass", "feedback")
 """What a status says after the check that is timed."""
 ONE_IN = 20
 """Of so many assignments one is handled and checked at once."""
-URGENT_A_SECOND, URGENT_S = 10, 20
-WORDS_ONLY = 50
-DANGER = "有人受伤，有生命危险"
-"""Words of the emergency list, for reports whose source does not say that they are urgent."""
 SETTLE_S = 30.0
+YIELDING = 10
+"""Niceness of who works off a backlog, as the handbook says."""
 Bodies = Sequence[tuple[str, Mapping[str, Any]]]
 
 
@@ -74,10 +68,11 @@ class Stage:
         names = [name for name in self.layout.partitions if name.startswith(start)]
         return self.cluster.ends(self.layout.under(self.prefix, names))
 
-    def work(self, workers: Mapping[str, str], *, sink: bool) -> None:
-        """Start everyone and wait until all are ready."""
+    def work(self, workers: Mapping[str, str], *, sink: bool, yielding: Collection[str] = ()) -> None:
+        """Start everyone and wait until all are ready; workers that are ``yielding`` leave the processor to others."""
         for name, lane in workers.items():
-            self.processes.start(f"worker-{name}", "worker", "--stages", lane, "--city", str(self.city))
+            words = ("worker", "--stages", lane, "--city", str(self.city))
+            self.processes.start(f"worker-{name}", *words, niceness=YIELDING if name in yielding else 0)
         self.processes.start("spotter", "spotter")
         if sink:
             self.processes.start("sink", "sink")
@@ -124,12 +119,6 @@ def steady(cluster: Cluster, sizes: Sizes, folder: Path) -> dict[str, Any]:
     """A steady stream from publishing to department, row and status."""
     with stage(cluster, sizes, folder) as place:
         return {"steady": Steady(place, sizes.rate, sizes.steady_s).measured()}
-
-
-def emergencies(cluster: Cluster, sizes: Sizes, folder: Path) -> dict[str, Any]:
-    """Emergencies before a backlog, on topics of their own."""
-    with stage(cluster, sizes, folder) as place:
-        return {"backlog": behind(place, sizes.backlog)}
 
 
 class Steady:
@@ -185,7 +174,7 @@ class Steady:
         return 0 < self._last < time.time() - QUIET_S
 
     def _publish(self, reports: Bodies, noted: Callable[[int, float], None]) -> None:
-        sent = [_ordinary(schema, body) for schema, body in reports]
+        sent = [ordinary(schema, body) for schema, body in reports]
         publish(self.place.cluster.bootstrap, self.place.prefix, sent, self.rate, noted)
 
     def _noted(self, number: int, at: float) -> None:
@@ -218,94 +207,6 @@ def _visible(client: Client, ids: Sequence[str]) -> list[str]:
                                              {"ids": list(ids)})]  # fmt: skip
 
 
-def behind(place: Stage, backlog: int) -> dict[str, Any]:
-    """Emergencies while ordinary reports wait: some on the lane of their own, some at the backlog's very end.
-
-    What its source marks as urgent is published on that lane by everybody, so it is no part of the backlog; what only
-    sounds urgent is.
-    """
-    ordinary = islice(numbered([one for one in place.bodies if not one[1].get("urgent")], "b"), backlog)
-    dice = random.Random(1)
-    words = [_moved(body, dice, f"w{n}") | {"text": f"{body['text']}，{DANGER}", "urgent": False}
-             for n, (_, body) in enumerate(_hotline(place.bodies, WORDS_ONLY))]  # fmt: skip
-    filled, _ = fill(place.cluster.bootstrap, place.prefix, (_ordinary(*one) for one in ordinary))
-    fill(place.cluster.bootstrap, place.prefix, (_ordinary("HotlineOrder", body) for body in words))
-    spotted = {report_id(body["source_system"], body["source_ref"])[:12] for body in words}
-    sent: dict[str, float] = {}
-    heard: dict[str, float] = {}
-    copied: dict[str, float] = {}
-    placed: dict[str, float] = {}
-
-    def located(message: Any, now: float) -> None:
-        report = decode_struct(message.value())
-        assert isinstance(report, LocatedReport)
-        placed.setdefault(report.report.report_id[:12], now)
-
-    def assigned(message: Any, now: float) -> None:
-        heard.setdefault(decode(message.value())[1]["case_id"].rpartition("-")[2], now)
-
-    def in_lane(message: Any, now: float) -> None:
-        body = decode(message.value())[1]
-        copied.setdefault(report_id(body["source_system"], body["source_ref"])[:12], now)
-
-    ears = [
-        Ear(place.cluster.bootstrap, place.ends("assignments."), assigned),
-        Ear(place.cluster.bootstrap, place.ends("reports.spotted"), in_lane),
-        Ear(place.cluster.bootstrap, place.ends("reports.located.urgent"), located),
-    ]
-    for ear in ears:
-        ear.start()
-    begun = time.time()
-    place.work(APART, sink=False)
-    ready = time.time()
-    _publish_urgent(place, dice, sent)
-    until(lambda: len(sent.keys() & heard.keys()) == len(sent), SETTLE_S)
-    until(lambda: spotted <= heard.keys(), SETTLE_S + backlog / 10_000)
-    for ear in ears:
-        ear.end()
-    return {
-        "waiting": filled,
-        "scan_s": round(max((copied[key] for key in spotted & copied.keys()), default=begun) - begun, 1),
-        "never_copied": len(spotted - copied.keys()),
-        "start_s": round(ready - begun, 1),
-        "urgent_to_located": spread(placed[key] - at for key, at in sent.items() if key in placed),
-        "urgent_to_department": spread(heard[key] - at for key, at in sent.items() if key in heard)
-        | {"without_assignment": len(sent.keys() - heard.keys())},
-        "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())
-        | {"without_assignment": len(spotted - heard.keys())},
-        "words_only_after_copy": spread(
-            heard[key] - max(copied[key], ready) for key in spotted & heard.keys() & copied.keys()
-        ),
-    }
-
-
-def _publish_urgent(place: Stage, dice: random.Random, sent: dict[str, float]) -> None:
-    count = URGENT_A_SECOND * URGENT_S
-    bodies = [
-        _moved(body, dice, f"u{n}") | {"urgent": True} for n, (_, body) in enumerate(_hotline(place.bodies, count))
-    ]
-    ids = [report_id(body["source_system"], body["source_ref"])[:12] for body in bodies]
-    records = [Sent("reports.urgent", key_of("HotlineOrder", body), encode("HotlineOrder", body)) for body in bodies]
-    publish(
-        place.cluster.bootstrap,
-        place.prefix,
-        records,
-        URGENT_A_SECOND,
-        lambda number, at: sent.update({ids[number]: at}),
-    )
-
-
-def _ordinary(schema: str, body: Mapping[str, Any]) -> Sent:
+def ordinary(schema: str, body: Mapping[str, Any]) -> Sent:
+    """A report on the topic of its channel, whatever it says of its urgency."""
     return Sent(topic_of(schema), key_of(schema, body), encode(schema, body))
-
-
-def _hotline(bodies: Bodies, count: int) -> list[tuple[str, Mapping[str, Any]]]:
-    """Orders with a point, as many as asked for."""
-    placed = [one for one in bodies if one[0] == "HotlineOrder" and one[1].get("lon") and one[1].get("lat")]
-    return [placed[number % len(placed)] for number in range(count)]
-
-
-def _moved(body: Mapping[str, Any], dice: random.Random, tag: str) -> dict[str, Any]:
-    """Another number and another place some hundred metres away, so that it joins no case that is open."""
-    away = {axis: body[axis] + dice.uniform(-0.01, 0.01) for axis in ("lon", "lat")}
-    return {**body, **away, "source_ref": f"{body['source_ref']}-{tag}", "related_refs": [], "datum": "WGS84"}

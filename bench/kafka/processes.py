@@ -32,12 +32,12 @@ class Processes:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, _: TracebackType | None) -> None:
         self.stop()
 
-    def start(self, name: str, *words: str) -> None:
+    def start(self, name: str, *words: str, niceness: int = 0) -> None:
         """Start one with a health address of its own."""
         health = f"127.0.0.1:{free_port()}"
         with (self._folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", *words, "--health", health],
+                ["nice", "-n", str(niceness), sys.executable, "-m", "pipeline", *words, "--health", health],
                 cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._running[name] = (process, health)

@@ -156,9 +156,22 @@ class CaseBook(KeyedState):
         if space == "ghost":
             self._leave(value.at // DAY_MS + KEEP_SEEN_DAYS, space, key)
         if fresh:
-            for index_key in _index_keys(space, value):
-                ids = self._ids(index_key)
-                self._index[index_key] = (*ids, key) if ids else key
+            self._found_at(space, key, value)
+
+    def _put(self, space: str, key: str, data: bytes, value: Any) -> None:
+        """What is of another family or place now (it was reclassified) is found there, and no longer where it was."""
+        before = None if space in BY_REPORT else self._entries[space].get(key)
+        super()._put(space, key, data, value)
+        if before is None or key in self._faded:
+            return
+        if not all(key in self._ids(index_key) for index_key in _index_keys(space, value)):
+            self.forgotten(space, key, self._decoders[space].decode(before))
+            self._found_at(space, key, value)
+
+    def _found_at(self, space: str, key: str, value: Any) -> None:
+        for index_key in _index_keys(space, value):
+            ids = self._ids(index_key)
+            self._index[index_key] = (*ids, key) if ids else key
 
     def forgotten(self, space: str, key: str, value: Any) -> None:
         """Take an entry out of the index by place."""

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.domain.ids import DAY_MS
 from pipeline.events.casework import NeighbourNotice
 from pipeline.events.facts import ActionRefused, CaseMoved
 from pipeline.stage import Change
-from tests.builders import an_action, case_of, located
-from tests.small_city import COVER, WASTE
+from pipeline.stages.casebook import CaseBook
+from tests.builders import PATH, an_action, case_of, located
+from tests.small_city import COVER, MONDAY, WASTE
 from tests.town import Town
 
 FIRST = located("1", 0)
@@ -80,3 +82,37 @@ def test_neighbours_hear_what_the_case_is_about_now(town: Town) -> None:
     outcome = town.send(an_action(CASE, "reclassify", to_category=COVER_KEY), hold=True)
     (notice,) = [message for message in outcome.messages if isinstance(message, NeighbourNotice)]
     assert (notice.tile, notice.code, notice.open) == ("t9x9", COVER[2], True)
+
+
+def near(book: CaseBook, family: str) -> list[str]:
+    """The cases found around the first report."""
+    lon, lat = FIRST.report.lon, FIRST.report.lat
+    assert lon is not None
+    assert lat is not None
+    return [case.case_id for case in book.cases_near(FIRST.place.tile, family, lon, lat, 50.0)]
+
+
+def restored(book: CaseBook) -> CaseBook:
+    """The same state after a restart."""
+    other = CaseBook()
+    for space, key, data in book.entries():
+        other.restore(space, key, data)
+    return other
+
+
+def test_a_case_is_found_by_what_it_is_about_now_after_a_restart_too(town: Town) -> None:
+    book, before = town.book(FIRST.place.tile), town.case(CASE).family
+    town.act(CASE, "reclassify", to_category=COVER_KEY)
+    for one in (book, restored(book)):
+        assert (near(one, before), near(one, "manhole")) == ([], [CASE])
+
+
+def test_a_case_of_another_family_leaves_nothing_behind_when_it_is_forgotten(town: Town) -> None:
+    book, before = town.book(FIRST.place.tile), town.case(CASE).family
+    town.act(CASE, "reclassify", minute=5, to_category=COVER_KEY)
+    town.act(CASE, *PATH)
+    book.apply(town.stage.expire(book, MONDAY // DAY_MS + 200).changes)
+    assert town.case(CASE) is None
+    assert (near(book, before), near(book, "manhole")) == ([], [])
+    town.send(located("2", 3 * 24 * 60, WASTE))
+    assert near(book, before) == [case_of(located("2", 3 * 24 * 60, WASTE))]

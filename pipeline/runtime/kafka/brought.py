@@ -90,8 +90,8 @@ class _Consumer(driver.Consumer):
 
     async def _found(self, active_partitions: Any, timeout: float) -> Any:
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
-        all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where there are any, fewer
-        others come, for more urgent ones may be under way."""
+        all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where
+        there are any, fewer others come, for more urgent ones may be under way."""
         found, rest = dict[TP, Any](), set(active_partitions or ())
         for topics in self.ahead:
             group = {tp for tp in rest if tp.topic in topics}
@@ -128,7 +128,9 @@ class _Consumer(driver.Consumer):
         self._acked_index[tp].clear()
         return None
 
-    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+    _thread: _Thread
+
+    def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
 

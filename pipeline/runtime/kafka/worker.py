@@ -10,22 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from connectors.kafka.config import for_librdkafka
-from connectors.librdkafka.reading import records_of
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.kafka.arriving import Poll, parts_of
+from pipeline.runtime.kafka.assigned import Assigned
 from pipeline.runtime.kafka.brought import Brought, Worker
 from pipeline.runtime.kafka.engine import Batch, Engine
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
-from pipeline.runtime.kafka.lanes import AHEAD, STATE_READERS, Lane
-from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.runtime.kafka.lanes import AHEAD, Lane
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.refusals import RefusalLimits
@@ -35,8 +31,6 @@ from pipeline.topology import Topology
 
 log = logging.getLogger("wangge.worker")
 TURN_S = 5.0
-PATIENCE_S = 10.0
-"""Kafka is waited for knowingly when it has not answered for so long: a transaction tries for up to a minute."""
 REVOKE_S = 10.0
 """Longest wait for a poll in work when partitions are taken away; its transaction is refused if it comes later."""
 LONGEST_CHAIN = 8
@@ -44,7 +38,7 @@ LONGEST_CHAIN = 8
 one is refused, and whoever waits for the worker waits for them."""
 
 
-class KafkaWorker:
+class KafkaWorker(Assigned):
     """Lanes of the pipeline in one process of the group."""
 
     def __init__(
@@ -59,8 +53,10 @@ class KafkaWorker:
         point: Callable[[Point], None] = nothing,
         status_topics: Collection[str] = (),
     ) -> None:
-        self.engine = Engine(topology, lanes, RefusalLimits(ratio=policy.max_refused), status_topics)
-        self.settings, self.policy, self.watcher, self.point = settings, policy, watcher, point
+        super().__init__(
+            Engine(topology, lanes, RefusalLimits(ratio=policy.max_refused), status_topics), settings, watcher
+        )
+        self.policy, self.point = policy, point
         self.name = "-".join(lane.name for lane in lanes)
         topics = [settings.prefix + topic for topic in self.engine.lane_of]
         self.faust = Worker(
@@ -71,20 +67,12 @@ class KafkaWorker:
         self.faust.on_rebalance(self.assigned, self.revoked)
         self.faust.on_stop(self.stopping)
         self.faust.every(TURN_S, self.turn)
-        self._client = for_librdkafka(settings)
         self._transactions: Transactions | None = None
-        self._mine: frozenset[tuple[str, int]] = frozenset()
-        self._at_hand: frozenset[tuple[str, int]] = frozenset()
-        """The partitions of the poll in work."""
-        self._generation = -1
-        self._working = threading.Lock()
         self._handover = Handover()
         self._chain: asyncio.Future[None] | None = None
         """The work on polls that were handed over one to the other."""
         self._written_s = 0.0
         """How long the last transaction took."""
-        self._asked: float | None = None
-        """Since when Kafka is asked for what the poll in work needs."""
         self._writer = ThreadPoolExecutor(1, "writer")
         self._stopping = False
 
@@ -92,34 +80,10 @@ class KafkaWorker:
         """Work until a signal ends it."""
         self.faust.run(log_level)
 
-    async def turn(self) -> None:
-        """Tell that the loop is alive; while the stages have a poll in work only its progress counts.
-
-        What Kafka is asked for ends by itself in bounded time, so a worker that waits for it is alive.
-
-        The last record of a transaction is followed by a mark: its partition looks one record behind until this says
-        that nothing is left. Of the poll in work nothing is said, so that one which hangs is seen.
-        """
-        asked = self._asked
-        if asked is not None and time.monotonic() - asked > PATIENCE_S:
-            self.watcher.waiting("kafka")
-        if asked is not None or not self._working.locked():
-            self.watcher.idle()
-        prefix, at_hand = self.settings.prefix, self._at_hand
-        self.watcher.read_out(
-            [
-                (topic, number)
-                for topic, number in self._mine
-                if (topic, number) not in at_hand and self.faust.read_out(prefix + topic, number)
-            ]
-        )
-
     async def stopping(self) -> None:
         """The worker is asked to stop: the poll in work is written, no other is begun."""
         self._stopping = True
         await self.revoked()
-
-    # --- assignment -----------------------------------------------------------------------------------------------
 
     async def revoked(self) -> None:
         """A rebalance began: let the poll in work finish, within bounds."""
@@ -127,42 +91,6 @@ class KafkaWorker:
         loop = asyncio.get_running_loop()
         if await loop.run_in_executor(None, lambda: self._working.acquire(timeout=REVOKE_S)):
             self._working.release()
-
-    async def assigned(self, partitions: Collection[Any]) -> None:
-        """Keep states whose partitions stay here without a break, let go of the others, read the new ones."""
-        await asyncio.get_running_loop().run_in_executor(None, self._assigned, list(partitions))
-
-    def _assigned(self, partitions: Sequence[Any]) -> None:
-        with self._working:
-            before, self._generation = self._generation, self.faust.membership().generation
-            self._mine = frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
-            if self._generation != before + 1:
-                self.engine.states.clear()
-            kept = self._needed(self._mine)
-            for place in [place for place in self.engine.states if place not in kept]:
-                del self.engine.states[place]
-        self.watcher.assigned(self._mine)
-        threading.Thread(target=self._read_ahead, args=(self._generation,), daemon=True).start()
-
-    def _read_ahead(self, generation: int) -> None:
-        """Bring states back before their first record asks for them."""
-        for place in sorted(self._needed(self._mine)):
-            with self._working:
-                if self._generation != generation:
-                    return
-                try:
-                    self._bring(place)
-                except NeighbourAway as away:
-                    log.warning("state of %s is not read yet: %s", place, away)
-        with self._working:
-            if self._generation == generation:
-                self.watcher.ready()
-
-    def _needed(self, places: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
-        return {(self.engine.lane_of[topic].name, number) for topic, number in places}
-
-    def _bare(self, topic: str) -> str:
-        return topic[len(self.settings.prefix) :]
 
     # --- polls ----------------------------------------------------------------------------------------------------
 
@@ -201,12 +129,10 @@ class KafkaWorker:
         self._begin(first)
         for refusals in self.engine.refusals.values():
             refusals.begin()
-        try:
-            self._until_written(hand)
-        finally:
-            left = self._handover.close()
-            for one in hand if left is None else [*hand, left]:
-                one.let_go()
+        self._until_written(hand)  # after a fault that ends the process nothing is let go
+        left = self._handover.close()
+        for one in hand if left is None else [*hand, left]:
+            one.let_go()
 
     def _begin(self, one: InHand) -> None:
         self.watcher.polled(self._lags(one.brought))
@@ -289,15 +215,6 @@ class KafkaWorker:
         offsets = {(prefix + topic, number): offset for (topic, number), offset in batch.offsets.items()}
         self._transactions.commit(written, offsets, reader)
 
-    def _lags(self, brought: Brought) -> dict[tuple[str, int], tuple[int, int, float]]:
-        now = time.time() * 1000
-        found = {}
-        for tp, records in brought.records.items():
-            last = records[-1]
-            behind = max(self.faust.end(tp) - last.offset - 1, 0)
-            found[self._bare(tp.topic), tp.partition] = (last.offset + 1, behind, max(now - last.timestamp, 0) / 1000)
-        return found
-
     def _drop(self, hand: Sequence[InHand], outcome: str, reason: Exception) -> None:
         """What polls did to their states was not written: they are read again when they are needed."""
         log.warning("a transaction was taken back (%s): %s", outcome, reason)
@@ -309,26 +226,6 @@ class KafkaWorker:
         if outcome == "retried" and self._transactions is not None:
             self._transactions.forget()
             self._transactions = None
-
-    def _bring(self, place: tuple[str, int]) -> None:
-        """The state of one lane and partition, read from its changelog unless it is here."""
-        if place in self.engine.states:
-            return
-        lane = next(lane for lane in self.engine.lanes if lane.name == place[0])
-        begun, state, entries = time.perf_counter(), LaneState(lane), 0
-        self._asked = time.monotonic()
-        try:
-            prefix = self.settings.prefix
-            for records in records_of(self._client, prefix + STATE_READERS, prefix + lane.changelog, place[1]):
-                entries += state.restore(records)
-                self._asked = time.monotonic()
-                self.watcher.recovering(lane.name)
-        finally:
-            self._asked = None
-            self.watcher.recovering("")
-        state.restored()
-        self.engine.states[place] = state
-        self.watcher.recovered(lane.name, place[1], entries, time.perf_counter() - begun)
 
 
 def _ahead(part: Poll) -> bool:

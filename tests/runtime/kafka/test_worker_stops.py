@@ -15,7 +15,7 @@ import pytest
 from connectors.librdkafka.transactions import Membership
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.instruments import Instruments
-from pipeline.runtime.kafka import worker as module
+from pipeline.runtime.kafka import assigned as module
 from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.handover import InHand
