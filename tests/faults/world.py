@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.kafka.config import for_librdkafka
@@ -148,13 +148,25 @@ class World:
         self.fill(each())
 
     def fill(self, records: Iterable[Record]) -> None:
-        """Publish records; returns when Kafka has them."""
+        """Publish records; returns when Kafka has them. What was not delivered is sent again, and noted."""
         config = self._config | {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5}
         producer = Producer(config | {"message.timeout.ms": 600_000, "queue.buffering.max.messages": 2_000_000})
+        failed: list[Record] = []
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                topic, key, value = message.topic() or "", message.key() or b"", message.value() or b""
+                failed.append((topic[len(self.kafka.prefix) :], key.decode(), value))
+                self.notes.append(f"a record for {topic} was not delivered and sent again: {error}")
+
         for topic, key, value in records:
-            producer.produce(self.kafka.prefix + topic, value, key)
+            producer.produce(self.kafka.prefix + topic, value, key, on_delivery=told)
             producer.poll(0)
         producer.flush()
+        while failed:
+            topic, key, value = failed.pop()
+            producer.produce(self.kafka.prefix + topic, value, key, on_delivery=told)
+            producer.flush()
 
     # --- processes ------------------------------------------------------------------------------------------------
 
