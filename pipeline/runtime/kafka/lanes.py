@@ -24,7 +24,7 @@ ACTIONS = "actions."
 AHEAD = (frozenset({REPORTS_URGENT, LOCATED_URGENT}), frozenset({REPORTS_SPOTTED, LOCATED_SPOTTED}))
 """Topics that are polled before all others: first what a source called urgent, then what only sounds so.
 
-Words are cheap: in a backlog of a million reports tens of thousands sound urgent, and an emergency that somebody
+Words are cheap: in a backlog of a million reports thousands sound urgent, and an emergency that somebody
 vouches for must not wait behind them.
 """
 
