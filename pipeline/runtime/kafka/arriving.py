@@ -78,12 +78,23 @@ _ALLOWED: dict[str, tuple[str, ...]] = {}
 def parts_of(poll: Poll, size: int, ahead: Iterable[Collection[str]] = ()) -> Iterator[Poll]:
     """A poll in parts of about ``size`` records, partition by partition, each in its order.
 
-    Each group of topics that go ``ahead`` is in parts of its own, one group after the other, before all others.
+    Each group of topics that go ``ahead`` is in parts of its own, one group after the other, before all others. Groups
+    that fill half a part together share it, and so does a whole poll: going alone would spare the first of them a few
+    milliseconds, and a transaction costs more.
     """
-    rest = dict(poll)
-    for group in ahead:
-        yield from _parts({place: rest.pop(place) for place in poll if place[0] in group}, size)
+    rest, few = dict(poll), size // 2
+    groups = [{place: rest.pop(place) for place in poll if place[0] in group} for group in ahead]
+    if _count([rest, *groups]) <= few:
+        groups, rest = [], dict(poll)
+    elif _count(groups) <= few:
+        groups = [{place: records for group in groups for place, records in group.items()}]
+    for group in groups:
+        yield from _parts(group, size)
     yield from _parts(rest, size)
+
+
+def _count(polls: Iterable[Poll]) -> int:
+    return sum(len(records) for poll in polls for records in poll.values())
 
 
 def _parts(poll: Poll, size: int) -> Iterator[Poll]:
