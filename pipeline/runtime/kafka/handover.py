@@ -61,11 +61,16 @@ class Handover:
             return True
 
     def next_before(self, writing: Future[None]) -> InHand | None:
-        """The poll that is offered before ``writing`` is done, or none. Waits for the one or the other."""
+        """The poll that is offered before ``writing`` is done, or none. Waits for the one or the other.
+
+        With none this is closed in the same moment: a poll that was taken here and then forgotten would be lost.
+        """
         writing.add_done_callback(self._wake)
         with self._changed:
             self._changed.wait_for(lambda: self._offered is not None or not self._open or writing.done())
-            return self._taken()
+            found = self._taken()
+            self._open = self._open and found is not None
+            return found
 
     def shut(self) -> None:
         """Nothing is taken any more that is not here already."""

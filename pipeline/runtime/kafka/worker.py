@@ -125,14 +125,16 @@ class KafkaWorker(Assigned):
 
     def _take(self, first: InHand) -> None:
         """Whatever was not written when this ends (the group moved on) is given to whoever has the partitions then."""
-        hand = [first]
-        self._begin(first)
-        for refusals in self.engine.refusals.values():
-            refusals.begin()
-        self._until_written(hand)  # after a fault that ends the process nothing is let go
-        left = self._handover.close()
-        for one in hand if left is None else [*hand, left]:
-            one.let_go()
+        one: InHand | None = first
+        while one is not None:
+            hand = [one]
+            self._begin(one)
+            for refusals in self.engine.refusals.values():
+                refusals.begin()
+            self._until_written(hand)  # after a fault that ends the process nothing is let go
+            one = self._handover.close()
+            for written in hand:
+                written.let_go()
 
     def _begin(self, one: InHand) -> None:
         self.watcher.polled(self._lags(one.brought))

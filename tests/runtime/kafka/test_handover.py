@@ -143,6 +143,15 @@ def test_a_chain_ends_now_and_then(worker: Any, monkeypatch: pytest.MonkeyPatch)
     assert asyncio.run(run()) is False
 
 
+def test_a_poll_that_was_taken_over_at_the_last_moment_is_worked_too(worker: Any) -> None:
+    worker.go.set()
+    worker._handover.open()
+    assert worker._handover.offer(InHand(poll(2)))
+    worker._handover.next_before = lambda _: None  # it looks away while the poll is handed over
+    worker._take(InHand(poll(0)))
+    assert worker.kept == [2, 2]
+
+
 def test_what_is_offered_is_taken_once_and_only_by_somebody_who_works() -> None:
     place, one, done = Handover(), InHand(poll(0)), Future[None]()
     done.set_result(None)
@@ -152,6 +161,8 @@ def test_what_is_offered_is_taken_once_and_only_by_somebody_who_works() -> None:
     assert not place.offer(InHand(poll(2))), "one is here already"
     assert place.next_before(Future()) is one
     assert place.next_before(done) is None
+    assert not place.offer(one), "nobody looks here any more"
+    place.open()
     assert place.offer(one)
     place.shut()
     assert place.close() is one
