@@ -173,7 +173,6 @@ class World:
     def worker(self, name: str, stages: str, variants: Sequence[str] = (), *, poll: int = TIGHT_POLL) -> Kept:
         """A worker kept alive under a name of its own, dying at each of ``variants`` in turn."""
         words = ["worker", "--stages", stages, "--city", str(self.city / "city"), "--poll-records", str(poll)]
-        words += ["--part-records", str(poll // 4)]  # polls of some parts, which hand over to each other
         group = f"worker-{stages.replace(',', '-')}"
         return self._keep(name, words, group, [["--die-at", variant] for variant in variants])
 
