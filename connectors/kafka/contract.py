@@ -19,11 +19,9 @@ from pipeline.events.records import ACTION_SCHEMA, READINGS_SCHEMA, REPORT_SCHEM
 from pipeline.wire.serde import encode
 from schemas.catalogue import limits, newest
 from schemas.text import is_time
-from schemas.topics import Topic, of_schema
+from schemas.topics import Topic, of_schema, topics
 
 URGENT = "reports.urgent"
-_LANES = frozenset({URGENT, "reports.spotted"})
-"""Topics of emergencies, which carry what has another topic too."""
 """The lane of what a source itself calls urgent."""
 YEAR_2000: Millis = 946_684_800_000
 TOLERANCE: Millis = 5 * 60_000
@@ -121,4 +119,5 @@ def _times(schema: str) -> tuple[str, ...]:
 @cache
 def _topics() -> Mapping[str, Topic]:
     """Input schema to the topic that carries it, those of emergencies aside."""
-    return {schema: next(topic for topic in of_schema(schema) if topic.name not in _LANES) for schema in INPUT_SCHEMAS}
+    ahead = topics()[URGENT].copartitioned
+    return {schema: next(one for one in of_schema(schema) if one.copartitioned != ahead) for schema in INPUT_SCHEMAS}

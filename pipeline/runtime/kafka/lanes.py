@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from connectors.kafka.contract import URGENT
 from pipeline.domain.reference.model import Reference
 from pipeline.stage import State
 from pipeline.stages.casebook import CaseBook
@@ -17,11 +18,10 @@ from pipeline.stages.intake import IntakeBook
 from schemas.topics import topics
 
 LOCATED, LOCATED_URGENT, NOTICES = "reports.located", "reports.located.urgent", "casework.notices"
-REPORTS_URGENT = "reports.urgent"
 REPORTS_SPOTTED, LOCATED_SPOTTED = "reports.spotted", "reports.located.spotted"
 ACTIONS = "actions."
 """One topic of actions for each department."""
-AHEAD = (frozenset({REPORTS_URGENT, LOCATED_URGENT}), frozenset({REPORTS_SPOTTED, LOCATED_SPOTTED}))
+AHEAD = (frozenset({URGENT, LOCATED_URGENT}), frozenset({REPORTS_SPOTTED, LOCATED_SPOTTED}))
 """Topics that are polled before all others: first what a source called urgent, then what only sounds so.
 
 Words are cheap: in a backlog of a million reports thousands sound urgent, and an emergency that somebody
@@ -57,7 +57,7 @@ LANES = {
             ("reports.grid-worker", "reports.hotline", "reports.other", "work.logs"),
             {"intake": IntakeBook},
         ),
-        Lane("urgent", (REPORTS_URGENT, REPORTS_SPOTTED), {"intake": IntakeBook}),
+        Lane("urgent", (URGENT, REPORTS_SPOTTED), {"intake": IntakeBook}),
         Lane("detect", ("readings.sensor",), {"detect": DeviceBook}),
         Lane(
             "casework",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from functools import lru_cache
 
+from connectors.kafka.contract import URGENT
 from connectors.librdkafka.transactions import Written
 from pipeline.events.base import Value
 from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import CaseDispatched, Fact, RecordQuarantined, Samples
 from pipeline.events.intake import LocatedReport
 from pipeline.events.status import CaseStatus
-from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_SPOTTED, LOCATED_URGENT, NOTICES, REPORTS_URGENT
+from pipeline.runtime.kafka.lanes import LOCATED, LOCATED_SPOTTED, LOCATED_URGENT, NOTICES
 from pipeline.wire.serde import STRUCTS, encode_struct
 from schemas.topics import UNLISTED, of_schema, topics
 
@@ -72,7 +73,7 @@ def _casework_topic(message: CaseworkInput) -> str:
     if message.__class__ is not LocatedReport:
         return NOTICES
     report, about = message.report, message.classification
-    if report.urgent or report.origin.topic == REPORTS_URGENT:
+    if report.urgent or report.origin.topic == URGENT:
         return LOCATED_URGENT
     if about.case_class != "emergency":
         return LOCATED

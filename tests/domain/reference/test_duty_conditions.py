@@ -13,8 +13,9 @@ import pytest
 
 from pipeline.domain.readings import CivilTime
 from pipeline.domain.reference.conditions import ANSWER, answers_asked, condition_of, misread, moment_of, written
-from pipeline.domain.reference.load import ReferenceFaults, load_reference
+from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.model import Duty, ManagedKind
+from tests.domain.reference.test_reference_check import faults
 from tests.small_city import WASTE, national
 
 Plant = Callable[..., Path]
@@ -162,14 +163,6 @@ def planted(plant: Plant, *lines: str, base: tuple[str, ...] = LINES) -> Path:
     folder = plant()
     (folder / "duties.csv").write_text("\n".join((HEAD, *base, *lines)) + "\n", encoding="utf-8")
     return folder
-
-
-def faults(folder: Path) -> list[str]:
-    try:
-        load_reference(folder)
-    except ReferenceFaults as error:
-        return [str(fault) for fault in error.faults]
-    return []
 
 
 def test_blank_columns_are_those_of_a_list_without_them(plant: Plant) -> None:
