@@ -21,6 +21,14 @@ choose_python() {
         printf '%s\n' "$PYTHON"
         return
     fi
+    # The distribution's Python first, if it needs nothing more: it is built with profiles, which the one of a version
+    # manager often is not, and runs the pipeline an eighth faster (docs/benchmarks.md).
+    for candidate in /usr/bin/python3.11 /usr/bin/python3; do
+        if new_enough "$candidate" && has_venv "$candidate" && has_headers "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
     for candidate in python3.11 python3 python3.12 python3.13 python3.14; do
         if new_enough "$candidate"; then
             printf '%s\n' "$candidate"
@@ -41,6 +49,11 @@ venv_package() {
 }
 
 has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# What `make compile` needs of it.
+has_headers() {
+    "$1" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' >/dev/null 2>&1
+}
 
 ensure_venv_module() {
     local package
