@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import Any, NamedTuple
 
+from pipeline.domain.mentions import Relation
+
 FAR = 999.0
 """Stands for a distance or an age that there is none of; greater than any that is looked at."""
 MANY = 32.0
@@ -133,28 +135,54 @@ class PairWeights(NamedTuple):
     of a problem), so the odds fall with the squared distance over it; the larger it is, the more strangers lie within.
     """
 
-    base: float = 17.75
-    distance: float = 0.98
+    base: float = 15.5
+    distance: float = 0.9
     crowd: float = 4.16
-    gap: float = 1.79
-    code: float = 2.4
-    text: float = 2.3
+    gap: float = 1.94
+    code: float = 4.5
+    likely: float = 4.1
+    """In place of ``code`` where one of the two has no category: the likeliest are the same."""
+    thinkable: float = 3.0
+    """The same where only one of the first candidates is common to both."""
+    text: float = 1.3
     person: float = 1.5
-    spread_m: float = 8.0
+    worker: float = -3.5
+    """In place of ``person`` for two reports of one grid worker, who knows what is reported already."""
+    same_road: float = 0.2
+    other_road: float = -0.4
+    same_place: float = 1.0
+    other_place: float = 0.0
+    same_number: float = 3.0
+    other_number: float = -3.0
+    """Where both texts name a road, an estate or another place, a pole or cover."""
+    spread_m: float = 12.0
     door: float = 7.0
     """In place of the terms of distance where only door, person or component is known."""
 
-    def probability(
-        self, metres: float | None, sigma_m: float, hours: float, likeness: float, *, same_code: bool, same_person: bool
-    ) -> float:
-        """How likely a report and an open case of one family are the same problem."""
+    def places(self, near: Relation) -> float:
+        """Log-odds of the places that both texts name."""
+        odds = 0.0
+        if near.road:
+            odds += self.same_road if near.road > 0 else self.other_road
+        if near.place:
+            odds += self.same_place if near.place > 0 else self.other_place
+        if near.number:
+            odds += self.same_number if near.number > 0 else self.other_number
+        return odds
+
+    def probability(self, metres: float | None, square: float, hours: float, likeness: float, said: float) -> float:
+        """How likely a report and an open case are the same problem.
+
+        ``square`` is the variance of their distance in m² without the size of a problem, ``said`` the log-odds of
+        all that is compared by name: category, person, places.
+        """
         if metres is None:
             odds = self.door
         else:
-            square = sigma_m * sigma_m + self.spread_m * self.spread_m
+            square += self.spread_m * self.spread_m
             odds = self.base - self.distance * metres * metres / (2.0 * square) - self.crowd * 0.5 * log(square)
         odds += self.text * likeness - self.gap * log(1.0 + hours)
-        odds += (self.code if same_code else 0.0) + (self.person if same_person else 0.0)
+        odds += said
         return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, odds))))
 
 

@@ -64,6 +64,10 @@ class NeighbourNotice(Value, frozen=True, kw_only=True):
     """Which the closed case is in the row of cases that the unit handled there."""
     row_first: str = ""
     """The case that the row began with."""
+    mentions: bytes = b""
+    """Marks of the places that the texts of its reports name."""
+    likely: tuple[str, ...] = ()
+    """While nobody could name its category: the likeliest as ``standard|kind|code``."""
 
 
 class LinkNotice(Value, frozen=True, kw_only=True):

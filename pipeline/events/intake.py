@@ -35,6 +35,8 @@ class ScreenedReport(Value, frozen=True, kw_only=True):
     title: str = ""
     text: str = ""
     signature: bytes = b""
+    mentions: bytes = b""
+    """Marks of the roads, estates and poles that its texts name (:mod:`pipeline.domain.mentions`)."""
     category_standard: str = ""
     category_kind: str = ""
     category_code: str = ""

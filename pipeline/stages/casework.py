@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pipeline.domain.geo.tiles import neighbours_within
 from pipeline.domain.ids import DAY_MS, case_id
 from pipeline.domain.models import Models
+from pipeline.domain.reference.index import one_keys
 from pipeline.domain.reference.model import Reference
 from pipeline.events.base import Channel, Fate, Linked, Logged, Millis
 from pipeline.events.casework import (
@@ -77,8 +78,10 @@ def policy_of(reference: Reference, models: Models | None = None) -> CaseworkPol
         widest[row.family] = max(row.radius_m, widest.get(row.family, 0.0))
     systems = tuple(sorted({row.source_system for row in reference.tables.source_categories}))
     learned = models or Models()
+    rows = reference.tables.categories
     duplicates = DuplicatePolicy(
-        systems=systems, spans=spans, widest=widest, model=learned.pairs, repeat_ms=period_of(reference)
+        one=one_keys(rows), families={"|".join(row.key): row.family for row in rows}, systems=systems, spans=spans,
+        widest=widest, model=learned.pairs, repeat_ms=period_of(reference),
     )  # fmt: skip
     return CaseworkPolicy(reference, duplicates, learned)
 

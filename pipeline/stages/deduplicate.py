@@ -25,6 +25,7 @@ from pipeline.stages.casebook import CaseBook
 from pipeline.stages.decisions import Verdict
 from pipeline.stages.duplicate_policy import DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
+from pipeline.stages.kinship import families_of
 from pipeline.stages.learned_pairing import learned
 from pipeline.stages.pairing import best_of, distance_between, judged, merge_reach
 from pipeline.stages.repeat_handling import earlier_of, row_of
@@ -80,11 +81,7 @@ def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy
 
 
 def _known(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> list[Known]:
-    family = located.classification.family
-    if not family:
-        return []
-    families = dict.fromkeys((family, *policy.model.families)) if policy.model is not None else (family,)
-    return [known for one in families for known in _known_of(book, located, one, policy)]
+    return [known for one in families_of(located, policy) for known in _known_of(book, located, one, policy)]
 
 
 def _known_of(book: CaseBook, located: LocatedReport, family: str, policy: DuplicatePolicy) -> list[Known]:
@@ -107,10 +104,11 @@ def _urgency_agrees(known: Known, located: LocatedReport) -> bool:
 
 def _recurs(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> bool:
     about, report = located.classification, located.report
-    if about.code != known.code:
+    category = (known.standard, known.kind, known.code)
+    if not about.code or not policy.one_kind((about.standard, about.kind, about.code), category):
         return False
     distance = distance_between(report.lon, report.lat, known)
-    radius, _ = policy.span((known.standard, known.kind, known.code))
+    radius, _ = policy.span(category)
     near = distance is None or distance <= merge_reach(radius, report.error_m, known, policy)
     since = report.received_at - _ended(known)
     return near and report.received_at >= known.filed_at and since <= policy.recurrence_ms

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipeline.domain.ids import DAY_MS
 from pipeline.domain.pairmodel import PairModel, PairWeights
 from pipeline.domain.reference.rules import RECURRENCE_DAYS
+from pipeline.domain.reference.rows import CategoryKey
 from pipeline.events.base import Millis
 from pipeline.events.casework import NeighbourNotice
 from pipeline.stages.entries import CaseEntry
@@ -41,8 +42,16 @@ class DuplicatePolicy:
     """Radius and window by category."""
     widest: Mapping[str, float] = field(default_factory=dict)
     """The largest radius by family."""
+    one: Mapping[CategoryKey, CategoryKey] = field(default_factory=dict)
+    """Kinds that several lists name: each older key with the newest (:func:`pipeline.domain.reference.index.one_keys`)."""
+    families: Mapping[str, str] = field(default_factory=dict)
+    """The family of ``standard|kind|code``: where a report that nobody could name is looked for."""
     model: PairModel | None = None
     """A learned model that decides in place of score and threshold; exact references stay before it."""
+
+    def one_kind(self, left: CategoryKey, right: CategoryKey) -> bool:
+        """Whether two categories are the same, also under the codes of two lists."""
+        return left == right or self.one.get(left, left) == self.one.get(right, right)
 
     def span(self, key: tuple[str, str, str]) -> tuple[float, Millis]:
         """Radius in metres and window of a category."""

@@ -116,6 +116,10 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     """Which it is in the row of cases that this unit handled there (1: the first)."""
     again: Earlier | None = None
     """The closed case that it may be a repeat handling of."""
+    likely: tuple[str, ...] = ()
+    """While nobody could name its category: the likeliest as ``standard|kind|code``, first the best."""
+    mentions: bytes = b""
+    """Marks of the places that the texts of its reports name, at most four."""
 
     @property
     def report_ids(self) -> tuple[str, ...]:
@@ -203,6 +207,8 @@ class Ghost(Value, frozen=True, kw_only=True, array_like=True):
     handled_by: str = ""
     row: int = 1
     row_first: str = ""
+    mentions: bytes = b""
+    likely: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, notice: NeighbourNotice) -> Ghost:

@@ -22,8 +22,9 @@ from pipeline.events.records import ACTION_SCHEMA, READINGS_SCHEMA, REPORT_SCHEM
 from pipeline.stage import Change, Outcome, Settlement
 from pipeline.stages.deduplicate import origin_number
 from pipeline.stages.entries import Answered
-from pipeline.stages.screen import ScreenPolicy, content_hash, screened, sketch_all
+from pipeline.stages.screen import ScreenPolicy, content_hash, screened
 from pipeline.stages.screen_readings import screen_readings
+from pipeline.stages.signs import sign_all
 from pipeline.stages.work import CHANNELS, screen_action, work_fact
 from pipeline.state import KeyedState
 
@@ -90,7 +91,7 @@ class Intake:
                 settled += taken.settled
             else:
                 messages.append(taken)
-        sketch_all([message for message in messages if message.__class__ is ScreenedReport])
+        sign_all([message for message in messages if message.__class__ is ScreenedReport])
         changes = tuple([Change("answered", key, value) for key, value in fresh.items()])
         return Outcome(tuple(facts), tuple(messages), changes, tuple(settled))
 

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import hypot
+from math import sqrt
+from typing import NamedTuple
 
 from pipeline.domain.geo.projection import distance_m
+from pipeline.domain.mentions import relation
 from pipeline.domain.text import likeness as text_likeness
-from pipeline.events.base import Linked
+from pipeline.events.base import Channel, Linked
 from pipeline.events.casework import NeighbourNotice
 from pipeline.events.intake import LocatedReport
 from pipeline.stages.decisions import Twin, Verdict
 from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
+from pipeline.stages.kinship import kinship
 
 ERRORS = 2.0
 """Location errors (1 sigma) that widen a radius."""
 
 
+class Centre(NamedTuple):
+    """Where a case lies, and the variance of that in m² (below 0: surer than the size of a problem)."""
+
+    lon: float | None
+    lat: float | None
+    square: float
+
+
 def judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Verdict | None:
     """The link to one open case, or ``None``. Cheap questions come before dear ones: most candidates fall early."""
-    report, about = located.report, located.classification
+    report = located.report
     gap = report.begun_at - known.begun_at
-    distance = distance_between(report.lon, report.lat, known)
+    centre = centre_of(known, policy.weights.spread_m)
+    distance = distance_between(report.lon, report.lat, centre)
     same_component = bool(report.component_code) and report.component_code == known.component_code
     radius, window = policy.span((known.standard, known.kind, known.code))
     reach = merge_reach(radius, report.error_m, known, policy)
@@ -32,10 +44,14 @@ def judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Ver
     likeness = text_likeness(report.signature, known.signature)
     if same_component:
         return linked(known, same_person, 1.0, distance, gap, likeness, "D2-component")
-    sigma = hypot(report.error_m or 0.0, known.error_m)
-    score = policy.weights.probability(
-        distance, sigma, abs(gap) / HOUR_MS, likeness, same_code=about.code == known.code, same_person=same_person
-    )
+    kin = kinship(located, known, policy)
+    if kin is None:
+        return None
+    said = kin + policy.weights.places(relation(report.mentions, known.mentions))
+    if same_person:
+        said += policy.weights.worker if report.channel == Channel.GRID_WORKER else policy.weights.person
+    square = (report.error_m or 0.0) ** 2 + centre.square
+    score = policy.weights.probability(distance, square, abs(gap) / HOUR_MS, likeness, said)
     if score < policy.suggest:
         return None
     if score < policy.threshold:
@@ -78,7 +94,24 @@ def merge_reach(radius: float, error_m: float | None, known: Known, policy: Dupl
     return min(radius + error, policy.max_radius_m)
 
 
-def distance_between(lon: float | None, lat: float | None, known: Known) -> float | None:
+def centre_of(known: Known, spread_m: float) -> Centre:
+    """Where a case lies by all its reports that are kept, each weighed by its error (inverse variance).
+
+    Half of ``spread_m``² is how far each report's own idea of the place may lie off, so none weighs without bound.
+    """
+    if isinstance(known, NeighbourNotice) or not known.also or known.lon is None or known.lat is None:
+        return Centre(known.lon, known.lat, known.error_m * known.error_m)
+    own = spread_m * spread_m / 2.0
+    weight = 1.0 / (known.error_m * known.error_m + own)
+    lon, lat, total = known.lon * weight, known.lat * weight, weight
+    for sight in known.also:
+        if sight.lon is not None and sight.lat is not None:
+            weight = 1.0 / (sight.error_m * sight.error_m + own)
+            lon, lat, total = lon + sight.lon * weight, lat + sight.lat * weight, total + weight
+    return Centre(lon / total, lat / total, 1.0 / total - own)
+
+
+def distance_between(lon: float | None, lat: float | None, known: Known | Centre) -> float | None:
     if lon is None or lat is None or known.lon is None or known.lat is None:
         return None
     return distance_m(lon, lat, known.lon, known.lat)
@@ -89,25 +122,29 @@ def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePoli
 
     The rule is symmetrical, so both tiles come to the same answer whichever hears first.
     """
-    if case.lon is None or case.lat is None or not _of_one_kind(notice, case):
+    if case.lon is None or case.lat is None or not _of_one_kind(notice, case, policy):
         return None
     radius, window = policy.span((case.standard, case.kind, case.code))
     distance = distance_m(notice.lon, notice.lat, case.lon, case.lat)
     gap = abs(notice.begun_at - case.begun_at)
     if distance > merge_reach(radius, notice.error_m, case, policy) or gap > window:
         return None
-    likeness, sigma = text_likeness(notice.signature, case.signature), hypot(notice.error_m, case.error_m)
+    likeness, square = text_likeness(notice.signature, case.signature), notice.error_m**2 + case.error_m**2
     same_person = bool(case.reporter_key) and case.reporter_key == notice.reporter_key
     hours = gap / HOUR_MS
-    score = policy.weights.probability(distance, sigma, hours, likeness, same_code=True, same_person=same_person)
+    said = policy.weights.code + policy.weights.places(relation(notice.mentions, case.mentions))
+    said += policy.weights.person if same_person else 0.0
+    score = policy.weights.probability(distance, square, hours, likeness, said)
     return Twin(
-        case_id=case.case_id, distance_m=distance, gap_ms=gap, error_m=sigma, similarity=likeness,
+        case_id=case.case_id, distance_m=distance, gap_ms=gap, error_m=sqrt(square), similarity=likeness,
         same_person=same_person, score=score,
     )  # fmt: skip
 
 
-def _of_one_kind(notice: NeighbourNotice, case: CaseEntry) -> bool:
+def _of_one_kind(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePolicy) -> bool:
     """Both open, of one category and urgency. What nobody could name is merged with nothing, as within a tile."""
-    if not case.family or notice.family != case.family or notice.code != case.code:
+    if not case.family or notice.family != case.family:
+        return False
+    if not policy.one_kind((notice.standard, notice.kind, notice.code), (case.standard, case.kind, case.code)):
         return False
     return notice.open and case.open and (notice.case_class == "emergency") == (case.case_class == "emergency")

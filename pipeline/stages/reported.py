@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.domain.ids import member
+from pipeline.domain.mentions import united
 from pipeline.domain.reference.conditions import ANSWER
 from pipeline.events.base import Millis
 from pipeline.events.casework import CaseAction
@@ -14,6 +15,7 @@ from pipeline.events.records import Evidence
 from pipeline.stages.decisions import Filing, Route, Verdict
 from pipeline.stages.entries import KEEP_SIGHTS, CaseEntry, Sight
 from pipeline.stages.file import DISPATCHED
+from pipeline.stages.kinship import SEPARATOR, likely_of
 
 SUMMARY_LENGTH = 20
 """Characters of the redacted text that go with an assignment when it is passed on."""
@@ -150,9 +152,16 @@ def sight_of(located: LocatedReport) -> Sight:
 
 
 def joined_by(case: CaseEntry, located: LocatedReport) -> CaseEntry:
-    """The case with one report more, and where and when that one saw the problem."""
+    """The case with one report more, and where and when that one saw the problem.
+
+    A report with a category says what a case without one is about; naming it stays with the person who has it.
+    """
     also = (*case.also, sight_of(located))[-KEEP_SIGHTS:]
-    return replace(case, members=(*case.members, member_of(located.report)), also=also)
+    about, marks = located.classification, united(case.mentions, located.report.mentions)
+    joined = replace(case, members=(*case.members, member_of(located.report)), also=also, mentions=marks)
+    if case.code or not about.code:
+        return joined
+    return replace(joined, likely=(SEPARATOR.join((about.standard, about.kind, about.code)),))
 
 
 def entry_of(
@@ -169,5 +178,6 @@ def entry_of(
         component_code=place.component_code or report.component_code, members=(member_of(report),),
         candidates=_others(route), neighbour_tiles=tiles, limit_value=route.limit_value,
         findable_days=window_days, clock=route.clock, address=report.address[:SUMMARY_LENGTH],
-        summary=(report.title or report.text)[:SUMMARY_LENGTH],
+        summary=(report.title or report.text)[:SUMMARY_LENGTH], likely=likely_of(about),
+        mentions=report.mentions,
     )  # fmt: skip

@@ -8,7 +8,7 @@ becomes a keyed pseudonym, the door a keyed address, and the texts are redacted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import isfinite
@@ -16,18 +16,18 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from pipeline.domain.geo.datum import Datum, to_wgs84
 from pipeline.domain.geo.places import LEAST_DECIMALS, decimals
 from pipeline.domain.ids import report_id
 from pipeline.domain.privacy import address_key, generalise_address, person_key, redacted, redacted_label
-from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers, sketches
+from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.events.base import Channel, Millis
 from pipeline.events.intake import ScreenedReport
 from pipeline.events.records import Arrival, Body, Evidence, Origin
 from pipeline.stages.duty_conditions import answers_of
+from pipeline.stages.signs import sign_all
 
 TRANSPORT = frozenset({"received_at", "sent_at", "extra"})
 """Fields that may differ between two deliveries of one record."""
@@ -62,19 +62,12 @@ class ScreenPolicy:
 def screen(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
     """The report in its one shape, without personal data. Raises :class:`InvalidRecord`."""
     report = screened(arrival, policy)
-    sketch_all([report])
+    sign_all([report])
     return report
 
 
-def sketch_all(reports: Sequence[ScreenedReport]) -> None:
-    """Give reports fresh from :func:`screened` the sketches of their texts, all at once (that is much cheaper)."""
-    found = sketches([report.text or report.title for report in reports])
-    for report, one in zip(reports, found, strict=True):
-        force_setattr(report, "signature", one)
-
-
 def screened(arrival: Arrival, policy: ScreenPolicy) -> ScreenedReport:
-    """What :func:`screen` gives, but for the sketch of the text."""
+    """What :func:`screen` gives, but for the signs of its texts."""
     body = arrival.body
     assert body is not None
     system, reference = _identity(body)

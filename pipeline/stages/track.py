@@ -185,4 +185,5 @@ def notice(case: CaseEntry, tile: str, at: Millis, recorded: int) -> NeighbourNo
         signature=case.signature, address_key=case.address_key, component_code=case.component_code,
         reporter_key=case.reporter_key, open=case.open, at=at, recorded=recorded,
         revived=case.unmerged, handled_by=handled_by, row=row, row_first=row_first,
+        mentions=case.mentions, likely=case.likely,
     )  # fmt: skip

@@ -255,12 +255,26 @@ def _text(key: Hashable) -> str:
     return "|".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
+def successors(reference: Reference) -> Iterator[Fault]:
+    """A row of successors that leads back to itself: which list is the newest?"""
+    heirs = {row.key: successor_key(row) for row in reference.tables.categories if row.successor}
+    for number, row in enumerate(reference.tables.categories):
+        passed, at = {row.key}, heirs.get(row.key)
+        while at is not None and at not in passed:
+            passed.add(at)
+            at = heirs.get(at)
+        if at == row.key:
+            where = reference.origin("categories", number)
+            yield Fault(where, "successor", row.successor, "a category is its own successor: leave the newest without")
+
+
 CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     duplicates,
     validity,
     overlaps,
     named,
     categories,
+    successors,
     words,
     thresholds,
     conditions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
@@ -60,6 +61,33 @@ def kin(categories: tuple[Category, ...]) -> dict[CategoryKey, tuple[CategoryKey
         names.extend(backward[name] for name in tuple(names) if name in backward)
         found[row.key] = tuple(dict.fromkeys(names))
     return found
+
+
+def one_keys(categories: tuple[Category, ...]) -> dict[CategoryKey, CategoryKey]:
+    """What two lists both name, each older key with the newest that stands for the same kind; all others are absent.
+
+    A successor that several rows of one list name is their nearest kin and no equal, so those stay apart, and so does
+    one of another family.
+    """
+    by_key = {row.key: row for row in categories}
+    heirs = {row.key: successor_key(row) for row in categories if row.successor}
+    rivals = Counter((key[0], heir) for key, heir in heirs.items())
+    equal = {
+        key: heir
+        for key, heir in heirs.items()
+        if rivals[key[0], heir] == 1 and heir in by_key and by_key[heir].family == by_key[key].family
+    }
+    return {key: _last(key, equal) for key in equal}
+
+
+def _last(key: CategoryKey, heirs: dict[CategoryKey, CategoryKey]) -> CategoryKey:
+    """The end of a row of successors; of a circle, the smallest of it (``check`` reports it)."""
+    passed = [key]
+    while (heir := heirs.get(passed[-1])) is not None:
+        if heir in passed:
+            return min(passed[passed.index(heir) :])
+        passed.append(heir)
+    return passed[-1]
 
 
 def successor_key(category: Category) -> CategoryKey:
