@@ -1,9 +1,9 @@
 """Names of places in Chinese texts: roads, estates and other named places, numbers of poles and covers.
 
-A name is told by its last signs (…路, …小区) and by the two signs before them (three after 东 or 支). What stands further
-to the left is not looked at: without a dictionary nobody can tell where 市民反映人民路 begins, and two reports of one
-road must give the same name, whatever was said before it. So 张家浜路 is known as 家浜路: names here are for comparing,
-never for reading. Words that only look like names (马路, 我们小区) are listed below.
+A name is told by its last signs (…路, …小区) and by the two signs before them (three after 东 or 支). What stands
+further to the left is not looked at: without a dictionary nobody can tell where 市民反映人民路 begins, and two
+reports of one road must give the same name, whatever was said before it. So 张家浜路 is known as 家浜路: names here
+are for comparing, never for reading. Words that only look like names (马路, 我们小区) are listed below.
 
 Doors are none of these: texts are read after they were redacted, so nothing of a door is left (docs/privacy.md).
 """
@@ -47,7 +47,10 @@ class Relation(NamedTuple):
 
 _HAN: Final = "[一-龥]"
 # The sign before 路, 街, 巷 in words that name no road: 马路, 十字路, 沿街, 小巷, 走路, 一路 …
-_NO_ROAD: Final = "条马公铁线电管水网气油道走过小大半修问让占堵段这那各上下回来去出字岔主辅弯老泥土车断短思套一速头叉无路逛沿临行后前深弄"
+_NO_ROAD: Final = (
+    "条马公铁线电管水网气油道走过小大半修问让占堵段这那各上下回来去出字岔主辅弯老泥土车断短思套一速头叉无路"
+    "逛沿临行后前深弄"
+)
 _ENDS: Final = re.compile(
     rf"[路街巷道同区园苑村城寓馆邸庭府厦场学校院桥](?<={_HAN}{_HAN}.)(?:"
     rf"(?<=[路街巷])(?<![{_NO_ROAD}].)(?!(?:(?<=街)(?:道(?!路)|坊|头)|(?<=路)[灯由程过牌障途]))"
@@ -61,12 +64,13 @@ _LONGER: Final = frozenset("东西南北中支环")
 """After one of these a road's own name is a sign longer: 中山东路, 昭化支路."""
 _OTHER: Final = re.compile("[^一-龥]|[在近靠到离的了对与被把是]")
 """Signs that are hardly ever part of a name."""
-_NO_NAME: Final = frozenset((
-    "我们 你们 他们 我家 本地 整个 这个 那个 一个 某个 每个 各个 几个 多个 两个 所有 部分 其他 居民 住宅 老旧 新建 附近 周边 隔壁 旁边 对面 "
-    "影响 导致 进入 进出 造成 占用 恢复 投诉 要求 因为 但是 目前 生活 一期 二期 三期 城市 农贸 社区 街心 购物 建材 大型 超级 露天 公共 高档 "
-    "封闭 安置 商业 休闲 综合 批发"
-).split())  # fmt: skip
-"""What stands before 小区, 广场 … without being a name."""
+_NO_NAME: Final = (
+    "我们你们他们我家本地整个这个那个一个某个每个各个几个多个两个所有部分其他居民住宅"
+    "老旧新建附近周边隔壁旁边对面影响导致进入进出造成占用恢复投诉要求因为但是目前生活"
+    "一期二期三期城市农贸社区街心购物建材大型超级露天公共高档封闭安置商业休闲综合批发"
+)
+"""What stands before 小区, 广场 … without being a name: words of two signs, one after the other."""
+_NO_NAMES: Final = frozenset([_NO_NAME[at : at + 2] for at in range(0, len(_NO_NAME), 2)])
 _NUMBERED: Final = re.compile(
     r"(?P<what>灯杆|路灯|电杆|线杆|杆|灯|井盖|窨井|井|箱)(?:的)?(?:编号|编码|号码|号)(?:是|为|[:：\s])*(?P<number>[A-Za-z]{0,4}-?\d{1,12})"
     r"|(?<![路街巷道弄0-9A-Za-z-])(?P<before>[A-Za-z]{0,4}-?\d{1,12})号(?P<object>灯杆|路灯|电杆|线杆|杆|灯|井盖|窨井|井|箱)"
@@ -99,7 +103,7 @@ def _named(text: str, end: int, at: int) -> Mention | None:
     if start < end:
         return None
     before = text[start:stem]
-    if _OTHER.search(before) is not None or before in _NO_NAME:
+    if _OTHER.search(before) is not None or before in _NO_NAMES:
         return None
     return Mention(ROAD if road else PLACE, text[start : at + 1])
 
@@ -151,15 +155,30 @@ def relation(left: bytes, right: bytes) -> Relation:
     """How two sets of marks agree. Symmetric."""
     if not left or not right:
         return _NEITHER
-    mine, theirs = _split(left), _split(right)
-    return Relation(_agree(mine, theirs, ROAD), _agree(mine, theirs, PLACE), _agree(mine, theirs, NUMBER))
+    theirs = _split(right)
+    mine = common = 0
+    for one in _split(left):
+        bit = 1 << (one[0] >> 6)
+        mine |= bit
+        if one in theirs:
+            common |= bit
+    both = 0
+    for one in theirs:
+        both |= mine & (1 << (one[0] >> 6))
+    return _RELATIONS[both << 3 | common]
 
 
 _NEITHER: Final = Relation(0, 0, 0)
 
 
-def _agree(left: list[bytes], right: list[bytes], kind: int) -> int:
-    mine = [one for one in left if one[0] >> 6 == kind]
-    if not mine or not any([one[0] >> 6 == kind for one in right]):
-        return 0
-    return 1 if any([one in right for one in mine]) else -1
+def _related(both: int, common: int, kind: int) -> int:
+    bit = 1 << kind
+    return 0 if not both & bit else 1 if common & bit else -1
+
+
+_RELATIONS: Final = [
+    Relation(*[_related(both, common, kind) for kind in (ROAD, PLACE, NUMBER)])
+    for both in range(8)
+    for common in range(8)
+]
+"""By the kinds that both name and the kinds with a mark in common, three bits each."""

@@ -142,16 +142,16 @@ class PairWeights(NamedTuple):
     code: float = 4.5
     likely: float = 4.1
     """In place of ``code`` where one of the two has no category: the likeliest are the same."""
-    thinkable: float = 3.0
+    thinkable: float = 2.4
     """The same where only one of the first candidates is common to both."""
-    text: float = 1.3
+    text: float = 0.9
     person: float = 1.5
     worker: float = -3.5
     """In place of ``person`` for two reports of one grid worker, who knows what is reported already."""
-    same_road: float = 0.2
-    other_road: float = -0.4
-    same_place: float = 1.0
-    other_place: float = 0.0
+    same_road: float = 0.1
+    other_road: float = -0.2
+    same_place: float = 0.5
+    other_place: float = -0.4
     same_number: float = 3.0
     other_number: float = -3.0
     """Where both texts name a road, an estate or another place, a pole or cover."""

@@ -67,7 +67,7 @@ class NeighbourNotice(Value, frozen=True, kw_only=True):
     mentions: bytes = b""
     """Marks of the places that the texts of its reports name."""
     likely: tuple[str, ...] = ()
-    """While nobody could name its category: the likeliest as ``standard|kind|code``."""
+    """While nobody could name its category: the likeliest as ``family|standard|kind|code``."""
 
 
 class LinkNotice(Value, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.domain.ids import DAY_MS, number
 from pipeline.events.casework import NeighbourNotice
-from pipeline.stages.entries import CaseEntry, Ghost, KeptReport, SeenReport
+from pipeline.stages.entries import CaseEntry, Ghost, KeptReport, SeenReport, families_of
 from pipeline.state import KeyedState
 
 CELL_DEG = 0.001
@@ -61,6 +61,7 @@ class CaseBook(KeyedState):
         self._leaving: dict[str, dict[int, list[str]]] = {space: {} for space in self.spaces}
         self._fading: dict[int, list[str]] = {}
         self._faded: set[str] = set()
+        self._unnamed: set[str] = set()
 
     def case(self, case_id: str) -> CaseEntry | None:
         """A case of this partition."""
@@ -164,17 +165,22 @@ class CaseBook(KeyedState):
         super()._put(space, key, data, value)
         if before is None or key in self._faded:
             return
-        if not all(key in self._ids(index_key) for index_key in _index_keys(space, value)):
+        # What nobody could name is found under several families: of those, none may stay behind.
+        moved = key in self._unnamed or not all(key in self._ids(one) for one in _index_keys(space, value))
+        if moved:
             self.forgotten(space, key, self._decoders[space].decode(before))
             self._found_at(space, key, value)
 
     def _found_at(self, space: str, key: str, value: Any) -> None:
+        if value.likely and not value.family:
+            self._unnamed.add(key)
         for index_key in _index_keys(space, value):
             ids = self._ids(index_key)
             self._index[index_key] = (*ids, key) if ids else key
 
     def forgotten(self, space: str, key: str, value: Any) -> None:
         """Take an entry out of the index by place."""
+        self._unnamed.discard(key)
         for index_key in _index_keys(space, value):
             ids = tuple(other for other in self._ids(index_key) if other != key)
             if ids:
@@ -189,12 +195,12 @@ class CaseBook(KeyedState):
 def _index_keys(space: str, value: Any) -> list[int]:
     if space in BY_REPORT:
         return []
-    if space == "ghost":
-        return [-cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]
+    families = families_of(value)
     if value.lon is not None and value.lat is not None:
-        return [cell_key(floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), value.family)]
-    people = (value.address_key, value.reporter_key, value.component_code)
-    return [_person_key(value.tile, value.family, pseudonym) for pseudonym in people if pseudonym]
+        row, column, sign = floor(value.lat / CELL_DEG), floor(value.lon / CELL_DEG), -1 if space == "ghost" else 1
+        return [sign * cell_key(row, column, family) for family in families]
+    people = [one for one in (value.address_key, value.reporter_key, value.component_code) if one]
+    return [_person_key(value.tile, family, pseudonym) for family in families for pseudonym in people]
 
 
 def _person_key(tile: str, family: str, pseudonym: str) -> int:

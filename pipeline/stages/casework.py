@@ -33,6 +33,7 @@ from pipeline.stages.deduplicate import NEW, deduplicate, origin_number
 from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.file import DISPATCHED, file
+from pipeline.stages.kinship import likely_of
 from pipeline.stages.notices import absorbed, joined, told
 from pipeline.stages.remember import kept_of, remembered, verdict_of
 from pipeline.stages.repeat_handling import in_grid, period_of
@@ -170,6 +171,8 @@ class Casework:
         tiles = self._neighbours(located)
         days = self.policy.duplicates.findable_days((about.standard, about.kind, about.code))
         entry = entry_of(located, case, filing, route, days, tiles)
+        if not about.code:
+            entry = replace(entry, likely=likely_of(about, self.policy.duplicates))
         if verdict.again is not None:
             entry = replace(entry, again=verdict.again)
         facts: list[Fact] = [

@@ -25,7 +25,7 @@ from pipeline.stages.casebook import CaseBook
 from pipeline.stages.decisions import Verdict
 from pipeline.stages.duplicate_policy import DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
-from pipeline.stages.kinship import families_of
+from pipeline.stages.kinship import families_for
 from pipeline.stages.learned_pairing import learned
 from pipeline.stages.pairing import best_of, distance_between, judged, merge_reach
 from pipeline.stages.repeat_handling import earlier_of, row_of
@@ -81,7 +81,10 @@ def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy
 
 
 def _known(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> list[Known]:
-    return [known for one in families_of(located, policy) for known in _known_of(book, located, one, policy)]
+    families = families_for(located, policy)
+    found = [known for one in families for known in _known_of(book, located, one, policy)]
+    # Under several families the same case may be found twice.
+    return found if len(families) < 2 else list({known.case_id: known for known in found}.values())
 
 
 def _known_of(book: CaseBook, located: LocatedReport, family: str, policy: DuplicatePolicy) -> list[Known]:

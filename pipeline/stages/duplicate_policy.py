@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pipeline.domain.ids import DAY_MS
 from pipeline.domain.pairmodel import PairModel, PairWeights
-from pipeline.domain.reference.rules import RECURRENCE_DAYS
 from pipeline.domain.reference.rows import CategoryKey
+from pipeline.domain.reference.rules import RECURRENCE_DAYS
 from pipeline.events.base import Millis
 from pipeline.events.casework import NeighbourNotice
 from pipeline.stages.entries import CaseEntry
@@ -43,7 +43,7 @@ class DuplicatePolicy:
     widest: Mapping[str, float] = field(default_factory=dict)
     """The largest radius by family."""
     one: Mapping[CategoryKey, CategoryKey] = field(default_factory=dict)
-    """Kinds that several lists name: each older key with the newest (:func:`pipeline.domain.reference.index.one_keys`)."""
+    """Kinds that several lists name: each older key with the newest (``reference.index.one_keys``)."""
     families: Mapping[str, str] = field(default_factory=dict)
     """The family of ``standard|kind|code``: where a report that nobody could name is looked for."""
     model: PairModel | None = None

@@ -117,7 +117,7 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     again: Earlier | None = None
     """The closed case that it may be a repeat handling of."""
     likely: tuple[str, ...] = ()
-    """While nobody could name its category: the likeliest as ``standard|kind|code``, first the best."""
+    """Where nobody could name its category: the likeliest as ``family|standard|kind|code``, first the best."""
     mentions: bytes = b""
     """Marks of the places that the texts of its reports name, at most four."""
 
@@ -130,6 +130,13 @@ class CaseEntry(Value, frozen=True, kw_only=True, array_like=True, omit_defaults
     def open(self) -> bool:
         """Whether the case still runs."""
         return self.ended_at is None
+
+
+def families_of(known: CaseEntry | Ghost) -> tuple[str, ...]:
+    """The families under which a case is found: its own, or those of its likeliest categories."""
+    if known.family or not known.likely:
+        return (known.family,)
+    return tuple(dict.fromkeys([one.partition("|")[0] for one in known.likely]))
 
 
 class SeenLink(Value, frozen=True, kw_only=True, array_like=True):

@@ -1,9 +1,9 @@
 """How near akin are the categories of a report and a case, also where nobody could name one of them?
 
 A classifier that abstains still says which categories came nearest. Those stand for the category: a report without one
-is compared with the cases of the families of its first candidates, and a case without one keeps its own candidates.
-What is praise, a mere question or a matter for others is compared with nothing, and so is an emergency that nobody
-could name: it is never lost in another case.
+is compared with the cases of the families of its first candidates, and a case without one is found under its own.
+What is praise, a mere question or a matter for others is compared with nothing; an emergency that nobody could name
+only with cases (emergencies too, as always) whose likeliest category is its own likeliest.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from pipeline.domain.reference.rows import CategoryKey
 from pipeline.events.intake import Classification, LocatedReport
 from pipeline.stages.duplicate_policy import DuplicatePolicy, Known
+from pipeline.stages.entries import CaseEntry
 
 SEPARATOR = "|"
 KEEP_LIKELY = 2
@@ -19,30 +20,42 @@ NO_HANDLING = ("consult", "suggestion")
 """Kinds of appeal that ask for an answer and not for a handling."""
 
 
-def likely_of(about: Classification) -> tuple[str, ...]:
-    """The candidates that stand for the category of a report without one, the likeliest first."""
+def likely_of(about: Classification, policy: DuplicatePolicy) -> tuple[str, ...]:
+    """``family|standard|kind|code`` of the candidates that stand for a category nobody could name, the best first."""
     if about.code:
         return ()
-    return tuple([one.key for one in about.candidates[:KEEP_LIKELY] if one.key.count(SEPARATOR) == 2])
+    families = policy.families
+    known = [one.key for one in about.candidates[:KEEP_LIKELY] if one.key in families]
+    return tuple([f"{families[key]}{SEPARATOR}{key}" for key in known])
 
 
-def families_of(located: LocatedReport, policy: DuplicatePolicy) -> tuple[str, ...]:
-    """Families of the cases that may be the same problem; "" is that of the cases without a category."""
+def families_for(located: LocatedReport, policy: DuplicatePolicy) -> tuple[str, ...]:
+    """Families of the cases that may be the same problem."""
     about = located.classification
     if policy.model is not None:  # it has learned nothing of cases without a category
         return tuple(dict.fromkeys((about.family, *policy.model.families))) if about.family else ()
     if about.family:
-        return (about.family, "")
-    if not _may_join(located):
-        return ()
-    found = [policy.families.get(key, "") for key in likely_of(about)]
-    return tuple(dict.fromkeys((*found, ""))) if found else ()
+        return (about.family,)
+    return tuple(dict.fromkeys([_family(one) for one in likely_of(about, policy)])) if _may_join(located) else ()
+
+
+def named_by(case: CaseEntry, located: LocatedReport) -> tuple[str, ...]:
+    """The likeliest categories of a case without one, once a report with one has joined it: that comes first.
+
+    Nothing is taken away, so the case is found wherever it was found before.
+    """
+    about = located.classification
+    if case.code or not about.code:
+        return case.likely
+    said = SEPARATOR.join((about.family, about.standard, about.kind, about.code))
+    if said in case.likely:
+        return tuple(dict.fromkeys((said, *case.likely)))
+    return (said, *case.likely) if len(case.likely) <= KEEP_LIKELY else case.likely
 
 
 def _may_join(located: LocatedReport) -> bool:
     about = located.classification
-    asks = about.nature != "praise" and located.report.appeal_type not in NO_HANDLING and not about.referral
-    return asks and about.case_class != "emergency"
+    return about.nature != "praise" and located.report.appeal_type not in NO_HANDLING and not about.referral
 
 
 def kinship(located: LocatedReport, known: Known, policy: DuplicatePolicy) -> float | None:
@@ -56,19 +69,21 @@ def kinship(located: LocatedReport, known: Known, policy: DuplicatePolicy) -> fl
         return None
     if mine[0] == theirs[0]:
         return weights.likely
-    return weights.thinkable if not set(mine).isdisjoint(theirs) else None
+    if about.case_class == "emergency" or set(mine).isdisjoint(theirs):
+        return None
+    return weights.thinkable
 
 
 def _named(about: Classification, policy: DuplicatePolicy) -> list[CategoryKey]:
     if about.code:
         return [_newest((about.standard, about.kind, about.code), policy)]
-    return [_newest(_key(text), policy) for text in likely_of(about)]
+    return [_newest(_key(text), policy) for text in likely_of(about, policy)]
 
 
 def _named_of(known: Known, policy: DuplicatePolicy) -> list[CategoryKey]:
     if known.code:
         return [_newest((known.standard, known.kind, known.code), policy)]
-    return [_newest(_key(text), policy) for text in known.likely]
+    return [_newest(_key(text), policy) for text in known.likely[:KEEP_LIKELY]]
 
 
 def _newest(key: CategoryKey, policy: DuplicatePolicy) -> CategoryKey:
@@ -76,5 +91,9 @@ def _newest(key: CategoryKey, policy: DuplicatePolicy) -> CategoryKey:
 
 
 def _key(text: str) -> CategoryKey:
-    standard, kind, code = text.split(SEPARATOR)
+    _, standard, kind, code = text.split(SEPARATOR)
     return standard, kind, code
+
+
+def _family(text: str) -> str:
+    return text.partition(SEPARATOR)[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt
-from typing import NamedTuple
 
 from pipeline.domain.geo.projection import distance_m
 from pipeline.domain.mentions import relation
@@ -21,20 +20,18 @@ ERRORS = 2.0
 """Location errors (1 sigma) that widen a radius."""
 
 
-class Centre(NamedTuple):
-    """Where a case lies, and the variance of that in m² (below 0: surer than the size of a problem)."""
-
-    lon: float | None
-    lat: float | None
-    square: float
+Centre = tuple[float | None, float | None, float]
+"""Where a case lies, and the variance of that in m² (below 0: surer than the size of a problem)."""
 
 
 def judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Verdict | None:
     """The link to one open case, or ``None``. Cheap questions come before dear ones: most candidates fall early."""
     report = located.report
     gap = report.begun_at - known.begun_at
-    centre = centre_of(known, policy.weights.spread_m)
-    distance = distance_between(report.lon, report.lat, centre)
+    lon, lat, error = centre_of(known, policy.weights.spread_m)
+    distance = None
+    if report.lon is not None and report.lat is not None and lon is not None and lat is not None:
+        distance = distance_m(report.lon, report.lat, lon, lat)
     same_component = bool(report.component_code) and report.component_code == known.component_code
     radius, window = policy.span((known.standard, known.kind, known.code))
     reach = merge_reach(radius, report.error_m, known, policy)
@@ -44,13 +41,10 @@ def judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Ver
     likeness = text_likeness(report.signature, known.signature)
     if same_component:
         return linked(known, same_person, 1.0, distance, gap, likeness, "D2-component")
-    kin = kinship(located, known, policy)
-    if kin is None:
+    said = _said(known, located, policy, same_person=same_person)
+    if said is None:
         return None
-    said = kin + policy.weights.places(relation(report.mentions, known.mentions))
-    if same_person:
-        said += policy.weights.worker if report.channel == Channel.GRID_WORKER else policy.weights.person
-    square = (report.error_m or 0.0) ** 2 + centre.square
+    square = (report.error_m or 0.0) ** 2 + error
     score = policy.weights.probability(distance, square, abs(gap) / HOUR_MS, likeness, said)
     if score < policy.suggest:
         return None
@@ -58,6 +52,16 @@ def judged(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> Ver
         return Verdict(rule="D8-suggested", suggested=known.case_id, score=score)
     rule = "D3-place" if distance is not None else "D4-person"
     return linked(known, same_person, score, distance, gap, likeness, rule)
+
+
+def _said(known: Known, located: LocatedReport, policy: DuplicatePolicy, *, same_person: bool) -> float | None:
+    """Log-odds of all that is compared by name: category, places, person; ``None`` when the categories forbid it."""
+    kin, report, weights = kinship(located, known, policy), located.report, policy.weights
+    if kin is None:
+        return None
+    if same_person:
+        kin += weights.worker if report.channel == Channel.GRID_WORKER else weights.person
+    return kin + weights.places(relation(report.mentions, known.mentions))
 
 
 def linked(
@@ -100,7 +104,7 @@ def centre_of(known: Known, spread_m: float) -> Centre:
     Half of ``spread_m``² is how far each report's own idea of the place may lie off, so none weighs without bound.
     """
     if isinstance(known, NeighbourNotice) or not known.also or known.lon is None or known.lat is None:
-        return Centre(known.lon, known.lat, known.error_m * known.error_m)
+        return known.lon, known.lat, known.error_m * known.error_m
     own = spread_m * spread_m / 2.0
     weight = 1.0 / (known.error_m * known.error_m + own)
     lon, lat, total = known.lon * weight, known.lat * weight, weight
@@ -108,10 +112,10 @@ def centre_of(known: Known, spread_m: float) -> Centre:
         if sight.lon is not None and sight.lat is not None:
             weight = 1.0 / (sight.error_m * sight.error_m + own)
             lon, lat, total = lon + sight.lon * weight, lat + sight.lat * weight, total + weight
-    return Centre(lon / total, lat / total, 1.0 / total - own)
+    return lon / total, lat / total, 1.0 / total - own
 
 
-def distance_between(lon: float | None, lat: float | None, known: Known | Centre) -> float | None:
+def distance_between(lon: float | None, lat: float | None, known: Known) -> float | None:
     if lon is None or lat is None or known.lon is None or known.lat is None:
         return None
     return distance_m(lon, lat, known.lon, known.lat)
@@ -120,7 +124,8 @@ def distance_between(lon: float | None, lat: float | None, known: Known | Centre
 def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePolicy) -> Twin | None:
     """A case of a neighbour tile beside one of ours, as the rule weighs them; ``None`` when they cannot be the same.
 
-    The rule is symmetrical, so both tiles come to the same answer whichever hears first.
+    The rule is symmetrical, so both tiles come to the same answer whichever hears first. Names of places are not
+    weighed here: a merge keeps all that it was decided by.
     """
     if case.lon is None or case.lat is None or not _of_one_kind(notice, case, policy):
         return None
@@ -132,8 +137,7 @@ def same_problem(notice: NeighbourNotice, case: CaseEntry, policy: DuplicatePoli
     likeness, square = text_likeness(notice.signature, case.signature), notice.error_m**2 + case.error_m**2
     same_person = bool(case.reporter_key) and case.reporter_key == notice.reporter_key
     hours = gap / HOUR_MS
-    said = policy.weights.code + policy.weights.places(relation(notice.mentions, case.mentions))
-    said += policy.weights.person if same_person else 0.0
+    said = policy.weights.code + (policy.weights.person if same_person else 0.0)
     score = policy.weights.probability(distance, square, hours, likeness, said)
     return Twin(
         case_id=case.case_id, distance_m=distance, gap_ms=gap, error_m=sqrt(square), similarity=likeness,

@@ -15,7 +15,7 @@ from pipeline.events.records import Evidence
 from pipeline.stages.decisions import Filing, Route, Verdict
 from pipeline.stages.entries import KEEP_SIGHTS, CaseEntry, Sight
 from pipeline.stages.file import DISPATCHED
-from pipeline.stages.kinship import SEPARATOR, likely_of
+from pipeline.stages.kinship import named_by
 
 SUMMARY_LENGTH = 20
 """Characters of the redacted text that go with an assignment when it is passed on."""
@@ -157,11 +157,10 @@ def joined_by(case: CaseEntry, located: LocatedReport) -> CaseEntry:
     A report with a category says what a case without one is about; naming it stays with the person who has it.
     """
     also = (*case.also, sight_of(located))[-KEEP_SIGHTS:]
-    about, marks = located.classification, united(case.mentions, located.report.mentions)
-    joined = replace(case, members=(*case.members, member_of(located.report)), also=also, mentions=marks)
-    if case.code or not about.code:
-        return joined
-    return replace(joined, likely=(SEPARATOR.join((about.standard, about.kind, about.code)),))
+    return replace(
+        case, members=(*case.members, member_of(located.report)), also=also, likely=named_by(case, located),
+        mentions=united(case.mentions, located.report.mentions),
+    )  # fmt: skip
 
 
 def entry_of(
@@ -178,6 +177,5 @@ def entry_of(
         component_code=place.component_code or report.component_code, members=(member_of(report),),
         candidates=_others(route), neighbour_tiles=tiles, limit_value=route.limit_value,
         findable_days=window_days, clock=route.clock, address=report.address[:SUMMARY_LENGTH],
-        summary=(report.title or report.text)[:SUMMARY_LENGTH], likely=likely_of(about),
-        mentions=report.mentions,
+        summary=(report.title or report.text)[:SUMMARY_LENGTH], mentions=report.mentions,
     )  # fmt: skip

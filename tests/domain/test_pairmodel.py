@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.domain.mentions import Relation
 from pipeline.domain.pairmodel import (
     FAR,
     FEATURES,
@@ -105,10 +106,25 @@ def test_every_missing_piece_is_told_at_once() -> None:
 def test_the_rule_falls_with_distance_and_time_and_rises_with_likeness(
     metres: float, sigma: float, hours: float, likeness: float
 ) -> None:
-    def odds(far: float = 0.0, later: float = 0.0, like: float = 0.0) -> float:
-        return PairWeights().probability(
-            metres + far, sigma, hours + later, min(1.0, likeness + like), same_code=True, same_person=False
-        )
+    def odds(far: float = 0.0, later: float = 0.0, like: float = 0.0, more: float = 0.0) -> float:
+        square = sigma * sigma
+        return PairWeights().probability(metres + far, square, hours + later, min(1.0, likeness + like), 4.5 + more)
 
     assert odds(far=10) <= odds() <= odds(like=0.2)
-    assert odds(later=10) <= odds() <= 1.0
+    assert odds(later=10) <= odds() <= odds(more=1.0) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("near", "sign"),
+    [
+        pytest.param(Relation(0, 0, 0), 0, id="nothing to compare"),
+        pytest.param(Relation(1, 0, 0), 1, id="same road"),
+        pytest.param(Relation(-1, 0, 0), -1, id="another road"),
+        pytest.param(Relation(0, 1, 0), 1, id="same estate"),
+        pytest.param(Relation(0, 0, 1), 1, id="same pole"),
+        pytest.param(Relation(1, 0, -1), -1, id="another pole on the same road"),
+    ],
+)
+def test_places_that_are_named_speak_for_or_against(near: Relation, sign: int) -> None:
+    odds = PairWeights().places(near)
+    assert (odds > 0) - (odds < 0) == sign

@@ -65,9 +65,10 @@ def test_a_merge_keeps_what_was_weighed_and_its_score_follows_from_it(
     assert (merged.gap_ms, merged.error_m, merged.similarity, merged.how) == (gap, error, likeness, how)
     assert (merged.rule, merged.candidates, merged.probabilities) == ("D10-filed-twice", (), ())
     policy = town.stage.policy.duplicates
-    again = policy.weights.probability(
-        merged.distance_m, merged.error_m, merged.gap_ms / HOUR, merged.similarity,
-        same_code=True, same_person=merged.how == "reminder",
+    weights = policy.weights
+    said = weights.code + (weights.person if merged.how == "reminder" else 0.0)
+    again = weights.probability(
+        merged.distance_m, merged.error_m**2, merged.gap_ms / HOUR, merged.similarity, said
     )  # fmt: skip
     assert policy.threshold <= merged.score == pytest.approx(again, abs=1e-3)
 
