@@ -121,7 +121,7 @@ def test_categories_of_other_families_are_never_duplicates(category: Any, linked
     ],
 )
 def test_another_category_of_the_family_needs_more_in_common(fields: Any, how: str) -> None:
-    late = 6 * 24 * 60
+    late = 14 * 60
     assert verdict(*pair(late, BINS, first={"reporter_key": "p"}, xy=(-500.0, 18.0), **fields)).how == how
 
 
