@@ -39,6 +39,7 @@ MODULES = (
     "pipeline.domain.lexicon",
     "pipeline.domain.limits",
     "pipeline.domain.mentions",
+    "pipeline.domain.pairmodel",
     "pipeline.domain.privacy.address",
     "pipeline.domain.privacy.keys",
     "pipeline.domain.privacy.names",

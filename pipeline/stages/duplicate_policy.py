@@ -44,10 +44,21 @@ class DuplicatePolicy:
     """The largest radius by family."""
     one: Mapping[CategoryKey, CategoryKey] = field(default_factory=dict)
     """Kinds that several lists name: each older key with the newest (``reference.index.one_keys``)."""
+    names: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """The same of ``standard|kind|code``."""
     families: Mapping[str, str] = field(default_factory=dict)
     """The family of ``standard|kind|code``: where a report that nobody could name is looked for."""
     model: PairModel | None = None
     """A learned model that decides in place of score and threshold; exact references stay before it."""
+
+    def __post_init__(self) -> None:
+        """Write the keys of ``one`` as texts."""
+        names = {"|".join(key): "|".join(newest) for key, newest in self.one.items()}
+        object.__setattr__(self, "names", names)
+
+    def newest(self, name: str) -> str:
+        """A category by its name in the newest list that has it."""
+        return self.names.get(name, name)
 
     def one_kind(self, left: CategoryKey, right: CategoryKey) -> bool:
         """Whether two categories are the same, also under the codes of two lists."""

@@ -8,7 +8,6 @@ only with cases (emergencies too, as always) whose likeliest category is its own
 
 from __future__ import annotations
 
-from pipeline.domain.reference.rows import CategoryKey
 from pipeline.events.intake import Classification, LocatedReport
 from pipeline.stages.duplicate_policy import DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
@@ -62,6 +61,8 @@ def kinship(located: LocatedReport, known: Known, policy: DuplicatePolicy) -> fl
     """Log-odds for what the categories say; ``None`` when they have nothing to do with each other."""
     about, weights = located.classification, policy.weights
     if about.code and known.code:
+        if about.code == known.code and about.standard == known.standard and about.kind == known.kind:
+            return weights.code
         same = policy.one_kind((about.standard, about.kind, about.code), (known.standard, known.kind, known.code))
         return weights.code if same else 0.0
     mine, theirs = _named(about, policy), _named_of(known, policy)
@@ -69,30 +70,22 @@ def kinship(located: LocatedReport, known: Known, policy: DuplicatePolicy) -> fl
         return None
     if mine[0] == theirs[0]:
         return weights.likely
-    if about.case_class == "emergency" or set(mine).isdisjoint(theirs):
+    if about.case_class == "emergency" or not any([one in theirs for one in mine]):
         return None
     return weights.thinkable
 
 
-def _named(about: Classification, policy: DuplicatePolicy) -> list[CategoryKey]:
+def _named(about: Classification, policy: DuplicatePolicy) -> list[str]:
+    """``standard|kind|code`` of what a report is or may be, under the newest list."""
     if about.code:
-        return [_newest((about.standard, about.kind, about.code), policy)]
-    return [_newest(_key(text), policy) for text in likely_of(about, policy)]
+        return [policy.newest(f"{about.standard}|{about.kind}|{about.code}")]
+    return [policy.newest(one.key) for one in about.candidates[:KEEP_LIKELY]]
 
 
-def _named_of(known: Known, policy: DuplicatePolicy) -> list[CategoryKey]:
+def _named_of(known: Known, policy: DuplicatePolicy) -> list[str]:
     if known.code:
-        return [_newest((known.standard, known.kind, known.code), policy)]
-    return [_newest(_key(text), policy) for text in known.likely[:KEEP_LIKELY]]
-
-
-def _newest(key: CategoryKey, policy: DuplicatePolicy) -> CategoryKey:
-    return policy.one.get(key, key)
-
-
-def _key(text: str) -> CategoryKey:
-    _, standard, kind, code = text.split(SEPARATOR)
-    return standard, kind, code
+        return [policy.newest(f"{known.standard}|{known.kind}|{known.code}")]
+    return [policy.newest(text.partition(SEPARATOR)[2]) for text in known.likely[:KEEP_LIKELY]]
 
 
 def _family(text: str) -> str:
