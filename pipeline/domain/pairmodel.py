@@ -153,7 +153,7 @@ class PairWeights(NamedTuple):
     same_place: float = 0.5
     other_place: float = -0.4
     same_number: float = 3.0
-    other_number: float = -3.0
+    other_number: float = -4.0
     """Where both texts name a road, an estate or another place, a pole or cover."""
     spread_m: float = 12.0
     door: float = 7.0

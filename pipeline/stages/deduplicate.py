@@ -81,10 +81,9 @@ def _by_likeness(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy
 
 
 def _known(book: CaseBook, located: LocatedReport, policy: DuplicatePolicy) -> list[Known]:
-    families = families_for(located, policy)
-    found = [known for one in families for known in _known_of(book, located, one, policy)]
-    # Under several families the same case may be found twice.
-    return found if len(families) < 2 else list({known.case_id: known for known in found}.values())
+    found = [known for one in families_for(located, policy) for known in _known_of(book, located, one, policy)]
+    # A learned model was shown no case without a category, so it is asked about none.
+    return found if policy.model is None else [known for known in found if known.family]
 
 
 def _known_of(book: CaseBook, located: LocatedReport, family: str, policy: DuplicatePolicy) -> list[Known]:

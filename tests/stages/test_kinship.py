@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as changed
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from pipeline.domain.mentions import marks_of
+from pipeline.domain.pairmodel import build
 from pipeline.events.base import Channel
 from pipeline.events.facts import ReportLinked
 from pipeline.events.intake import Candidate
+from pipeline.stage import Change
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.decisions import Verdict
 from pipeline.stages.deduplicate import deduplicate
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.pairing import centre_of
-from tests.builders import PATH, an_action, case_of, located
-from tests.small_city import BINS, COLLAPSE, OLD, STALLS, WASTE
+from pipeline.stages.screen import screen
+from tests.builders import PATH, an_action, an_arrival, case_of, located
+from tests.small_city import BINS, COLLAPSE, COVER, OLD, STALLS, WASTE, screening
 from tests.town import Town
 
 OLD_WASTE = (OLD, "incident", "0110")
 """The same kind as ``WASTE`` under the code of the older list."""
+
+RULES: dict[str, Any] = {
+    "merge": 0.5, "suggest": 0.25, "reach_m": 150.0, "window_days": 90, "slope": 1.0, "shift": 0.0, "codes": {},
+    "channels": {}, "families": [], "rate": 0.1,
+}  # fmt: skip
+ARRAYS: dict[str, Any] = {
+    "feature": np.array([-1]), "threshold": np.array([0.0]), "left": np.array([0]), "right": np.array([0]),
+    "value": np.array([3.0]), "roots": np.array([0]), "base": np.array([0.0]),
+}  # fmt: skip
+"""A model that joins whatever it is shown."""
 
 
 def unnamed(*keys: tuple[str, str, str], **fields: Any) -> dict[str, Any]:
@@ -164,3 +180,83 @@ def test_an_action_finds_the_case_as_before() -> None:
     town.send(first)
     town.send(an_action(case_of(first), "sign"))
     assert town.case(case_of(first)).likely == ("waste|" + "|".join(WASTE),)
+
+
+def found(book: CaseBook, case: CaseEntry) -> list[tuple[str, int]]:
+    """Under which families, and how often, a case is found at its own place."""
+    assert case.lon is not None
+    assert case.lat is not None
+    families = ("waste", "street_order", "manhole", "")
+    return [(one, len(book.cases_near(case.tile, one, case.lon, case.lat, 10.0))) for one in families]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        pytest.param([], [1, 1, 0, 0], id="under the families of its candidates"),
+        pytest.param([located("2", 5, WASTE)], [1, 1, 0, 0], id="also when a report has said which it is"),
+        pytest.param(["|".join(WASTE)], [1, 0, 0, 0], id="under its own once a person has named it"),
+        pytest.param(["|".join(COVER)], [0, 0, 1, 0], id="even if that is none of them"),
+        pytest.param([located("2", 5, WASTE), "|".join(STALLS)], [0, 1, 0, 0], id="one after the other"),
+    ],
+)
+def test_a_case_is_found_where_it_belongs_and_nowhere_else(steps: list[Any], expected: list[int]) -> None:
+    town, first = Town(), located("1", 0, **unnamed(WASTE, STALLS))
+    town.send(first)
+    for step in steps:
+        town.send(an_action(case_of(first), "reclassify", to_category=step) if isinstance(step, str) else step)
+    case, book, again = town.case(case_of(first)), town.book(first.place.tile), CaseBook()
+    for space, key, data in book.entries():
+        again.restore(space, key, data)
+    assert [count for _, count in found(book, case)] == [count for _, count in found(again, case)] == expected
+    book.restore("case", case.case_id, None)
+    assert [count for _, count in found(book, case)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(named(WASTE), unnamed(WASTE), id="the report has no category"),
+        pytest.param(unnamed(WASTE), named(WASTE), id="the case has none"),
+    ],
+)
+def test_a_learned_model_is_asked_about_categories_only(first: dict[str, Any], second: dict[str, Any]) -> None:
+    town = Town()
+    town.send(located("1", 0, **first))
+    one, rule = located("2", 10, **second), town.stage.policy.duplicates
+    always = build("v", ARRAYS, {"rules": RULES | {"families": ["waste"]}})
+    assert deduplicate(town.book(one.place.tile), located("3", 10, **named(WASTE)), rule).case_id
+    assert deduplicate(town.book(one.place.tile), one, rule).case_id
+    assert deduplicate(town.book(one.place.tile), one, changed(rule, model=always)) == Verdict(rule="D0-new")
+
+
+def test_what_nobody_could_name_is_no_recurrence() -> None:
+    town = Town()
+    first = located("1", 0, **unnamed(WASTE))
+    town.send(first)
+    book = town.book(first.place.tile)
+    ended = replace(town.case(case_of(first)), ended_at=first.report.received_at + 60_000)
+    book.apply((Change("case", ended.case_id, ended),))
+    again = deduplicate(book, located("2", 60, **unnamed(WASTE)), town.stage.policy.duplicates)
+    assert (again.case_id, again.recurrence_of) == ("", "")
+
+
+POLES = {"7": marks_of(["人民路，7号灯杆"]), "9": marks_of(["人民路，9号灯杆"])}
+
+
+@pytest.mark.parametrize("x", [pytest.param(-500.0, id="in a tile"), pytest.param(2.0, id="across an edge")])
+def test_another_pole_is_another_problem(x: float) -> None:
+    town = Town()
+    first = {"xy": (x, 0.0), "error_m": 20.0, "mentions": POLES["7"]}
+    town.send(located("1", 0, COVER, **first))
+    there = {"xy": (x - 4.0, 20.0), "error_m": 20.0}
+    linked = {}
+    for name in POLES:
+        one = located("2", 240, COVER, mentions=POLES[name], **there)
+        linked[name] = deduplicate(town.book(one.place.tile), one, town.stage.policy.duplicates).how
+    assert linked == {"7": "duplicate", "9": ""}
+
+
+def test_places_are_read_from_what_is_left_after_redaction() -> None:
+    arrival = an_arrival(text="人民路18号2单元703室门口，7号灯杆不亮", address="人民路18号2单元703室")
+    assert screen(arrival, screening()).mentions == marks_of(["人民路，7号灯杆"])
