@@ -1,7 +1,8 @@
 """What each record of a poll will touch in casework, known before it is sent. Pure but for the books it keeps.
 
 Intake, classify, locate and detect run on books of their own; casework does not. A report touches the cells of the map
-in which its duplicates would lie, an action touches its case. What cannot be told by place touches the whole tile.
+in which its duplicates would lie (joining one of them moves it), an action touches its case. What cannot be told by
+place touches the whole tile.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from pipeline.events.records import READINGS_SCHEMA, Arrival
 from pipeline.runtime.kafka.waves import ALONE, Touch, apart, merged
 from pipeline.stages.casebook import CELL_DEG, cell_key, keys_around
 from pipeline.stages.devicebook import DeviceBook
+from pipeline.stages.duplicate_policy import DuplicatePolicy
 from pipeline.stages.intake import IntakeBook
+from pipeline.stages.kinship import families_for, likely_of
 from pipeline.stages.locate import REACH_M
 from pipeline.topology import Topology
 
@@ -52,7 +55,9 @@ class Foresight:
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
-        self._reach = topology.casework.policy.duplicates.reach_of
+        self._policy = topology.casework.policy.duplicates
+        self._unnamed: set[int] = set()
+        """Cells with a case that nobody could name: it is found under several families."""
         self._devices = DeviceBook()
         self._sites: dict[str, Site] = {}
 
@@ -60,6 +65,8 @@ class Foresight:
         """Remember where a case lies."""
         if isinstance(fact, CaseFiled):
             self._sites[fact.case_id] = Site(fact.lon, fact.lat, fact.family)
+            if not fact.family and fact.lon is not None and fact.lat is not None:
+                self._unnamed.add(_cell(fact.lon, fact.lat, ""))
 
     def poll(self, batch: Sequence[Arrival]) -> list[Touch]:
         """What each record of a numbered poll touches, in order. Call it once for each poll, in order."""
@@ -87,24 +94,31 @@ class Foresight:
         return sorted(alarms, key=lambda alarm: alarm[:2])
 
     def report(self, located: LocatedReport) -> Touch:
-        """A report reads the cases near it and may add one where it lies."""
-        report, tile, family = located.report, located.place.tile, located.classification.family
+        """A report may join a case near it, which changes how that is seen by others, or add one where it lies."""
+        report, tile = located.report, located.place.tile
         ways: dict[Hashable, str] = {("tile", name): PASSES for name in (tile, *located.place.neighbour_tiles)}
         ways["report", report.report_id] = ALONE
         if report.related_refs:
             ways["tile", tile] = ALONE  # the order that it names may be part of any case
         if report.lon is None or report.lat is None:
-            ways["placeless", tile, family] = LOOKS
+            ways |= {("placeless", tile, family): LOOKS for family in _families(located, self._policy)}
             people = (report.address_key, report.reporter_key, report.component_code)
-            return Touch(ways | {("person", tile, family, who): ALONE for who in people if who})
-        # Without a category too: tiles compare such cases with each other when they hear of them.
-        around = keys_around(report.lon, report.lat, self._reach(family), family)
-        return Touch(ways | dict.fromkeys(around, LOOKS) | {_cell(report.lon, report.lat, family): ALONE})
+            return Touch(ways | {("person", tile, who): ALONE for who in people if who})
+        return Touch(ways | dict.fromkeys(self._around(located, report.lon, report.lat), ALONE))
+
+    def _around(self, located: LocatedReport, lon: float, lat: float) -> list[int]:
+        """The cells in which a report may join a case, and those of its own case."""
+        families = _families(located, self._policy)
+        if not located.classification.family:
+            self._unnamed.add(_cell(lon, lat, ""))
+        reach = max(self._policy.reach_of(family) for family in families)
+        common = [key for key in keys_around(lon, lat, reach, "") if key in self._unnamed]
+        return common + [key for family in families for key in keys_around(lon, lat, reach, family)]
 
     def action(self, case_id: str) -> Touch:
         """An action changes one case, and with it what reports near it find."""
         tile, site = tile_of_case(case_id), self._sites.get(case_id)
-        if site is None:
+        if site is None or not site.family:
             return Touch({("tile", tile): ALONE})
         ways: dict[Hashable, str] = {("case", case_id): ALONE, ("tile", tile): PASSES}
         if site.lon is None or site.lat is None:
@@ -112,6 +126,12 @@ class Foresight:
         beyond = neighbours_within(site.lon, site.lat, REACH_M)
         cell = _cell(site.lon, site.lat, site.family)
         return Touch(ways | {("tile", name): PASSES for name in beyond} | {cell: ACTS})
+
+
+def _families(located: LocatedReport, policy: DuplicatePolicy) -> tuple[str, ...]:
+    """Families of the cases that a report may join, and of the one that it may open."""
+    opened = [one.partition("|")[0] for one in likely_of(located.classification, policy)]
+    return tuple(dict.fromkeys((*families_for(located, policy), *opened))) or (located.classification.family,)
 
 
 def _own(arrival: Arrival) -> Touch:
