@@ -30,11 +30,12 @@ MINUTE = 60_000
 BATCH = 60
 """Samples in a record of a gateway."""
 MAKES = (
-    ("noise", "leq", "dB(A)", "2", 48.0, 25.0),
-    ("dust", "tsp", "mg/m3", "*", 0.3, 2.0),
-    ("water_level", "depth", "cm", "underpass", 2.0, 40.0),
+    ("noise", "leq", "dB(A)", "2", 48.0, 1.0, 25.0),
+    ("dust", "tsp", "mg/m3", "*", 0.3, 1.0, 2.0),
+    ("water_level", "depth", "cm", "underpass", 0.0, 0.0, 40.0),
 )
-"""Kind, metric, unit, zone, usual value, and what a spell adds that breaks a limit."""
+"""Kind, metric, unit, zone, usual value, how far it wavers, and what a spell adds that breaks a limit. An underpass is
+dry: any water that stays is worth a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _readings(devices: int, records: int, samples: int) -> Iterator[dict[str, An
     """Every device in turn, a sample a minute; one device in fifty has a spell of ten minutes over its limit."""
     for number in range(records):
         turn, device = divmod(number, devices)
-        _, metric, unit, _, usual, extra = MAKES[device % len(MAKES)]
+        _, metric, unit, _, usual, wavers, extra = MAKES[device % len(MAKES)]
         started = FIRST_AT + turn * samples * MINUTE + device % 40 * 1_000
         minutes = range(turn * samples, (turn + 1) * samples)
         spell = device % 50 == 7
@@ -134,7 +135,10 @@ def _readings(devices: int, records: int, samples: int) -> Iterator[dict[str, An
             "offsets_ms": [nth * MINUTE for nth in range(samples)],
             "values": [
                 round(
-                    usual + (minute * 7919 + device * 31) % 97 / 97 + (extra if spell and 60 <= minute < 70 else 0), 2
+                    usual
+                    + wavers * ((minute * 7919 + device * 31) % 97 / 97)
+                    + (extra if spell and 60 <= minute < 70 else 0),
+                    2,
                 )
                 for minute in minutes
             ],

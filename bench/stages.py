@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from connectors.sinks.chdb import _packed, _readings
+from connectors.sinks.chdb import _columns, _packed, _readings
 from connectors.sources.files import discover
 from pipeline.events.facts import Samples
 from pipeline.events.intake import LocatedReport
@@ -91,7 +91,7 @@ def sensor_stages(folder: Path, stages: Topology) -> dict[str, float]:
     costs["intake"], taken = best(lambda: stages.intake.steps(IntakeBook(), arrivals), count)
     costs["detect"], found = best(lambda: _detected(stages, taken.messages), count)
     samples = [fact for fact in found.facts if isinstance(fact, Samples)]
-    costs["columns"], _ = best(lambda: _readings(samples), count)
+    costs["columns"], _ = best(lambda: _readings([_columns(samples)]), count)
     return costs
 
 

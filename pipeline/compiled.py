@@ -88,6 +88,7 @@ MODULES = (
     "pipeline.state",
     "pipeline.topology",
     "pipeline.wire.avrocode",
+    "pipeline.wire.bulk",
 )
 """What costs time for every record."""
 LOOKED_AT = ("domain", "events", "stages", "wire")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from msgspec import Struct
 
 from connectors.librdkafka.sending import partitions_known
 from pipeline.errors import NeighbourAway, StopRun
@@ -25,7 +26,7 @@ away (its issue 5456) and may then wait for ever (5511); later than ``TRANSACTIO
 """
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True, gc=False):
     """One record to write. ``partition`` -1 leaves it to the key (murmur2, as every producer here does)."""
 
     topic: str
@@ -90,10 +91,12 @@ class Transactions:
         written: Iterable[Written],
         offsets: Mapping[tuple[str, int], int],
         reader: Membership | bytes | None = None,
+        prefix: str = "",
     ) -> None:
         """Write everything and note the offsets (next to read) for the reader's group, or change nothing.
 
-        ``reader`` is a membership in librdkafka's serialised form where librdkafka itself reads.
+        ``reader`` is a membership in librdkafka's serialised form where librdkafka itself reads. ``prefix`` goes before
+        the topics of what is written.
 
         Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
         tried again with a new producer of the same identity (making it ends whatever this one left open),
@@ -102,7 +105,7 @@ class Transactions:
         try:
             self._producer.begin_transaction()
             self._point("begun")
-            self._produce(written)
+            self._produce(written, prefix)
             self._point("flushed")
             self._send_offsets(offsets, reader)
             self._point("noted")
@@ -123,19 +126,20 @@ class Transactions:
         """Drop what is still queued; the producer is not used any more."""
         self._producer.purge()
 
-    def _produce(self, written: Iterable[Written]) -> None:
+    def _produce(self, written: Iterable[Written], prefix: str) -> None:
         """Hand everything over and wait until the broker has it.
 
         Nobody asks after single records: one that is not delivered spoils the transaction, and its commit says so.
         """
         produce, poll = self._producer.produce, self._producer.poll
-        for topic, key, value, partition, headers in written:
+        for one in written:
+            topic = prefix + one.topic
             while True:
                 try:
-                    if headers:
-                        produce(topic, value, key, partition, headers=list(headers))
+                    if one.headers:
+                        produce(topic, one.value, one.key, one.partition, headers=list(one.headers))
                     else:
-                        produce(topic, value, key, partition)
+                        produce(topic, one.value, one.key, one.partition)
                     break
                 except BufferError:
                     poll(0.05)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,6 +32,25 @@ _ARROW = {
     "bool": pa.bool_(),
     "time": _TIME,
 }
+
+
+class Readings(NamedTuple):
+    """Samples of some records: texts by record, ``sizes`` of its samples, and numbers by sample."""
+
+    texts: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]]
+    """Devices, metrics, units and flags."""
+    sizes: Any
+    at: Any
+    values: Any
+    received: Any
+    recorded: Any
+
+
+class Part(NamedTuple):
+    """Facts of a poll as they will be written: rows of each kind and how many, and the samples."""
+
+    rows: dict[type[Fact], tuple[int, list[bytes]]]
+    readings: Readings | None
 
 
 _COLUMNS = {table: columns_of(kind) for kind, table in TABLES.items()} | {READINGS: READING_COLUMNS}
@@ -61,13 +80,22 @@ class ChdbStore:
 
     def write(self, facts: Mapping[type[Fact], Sequence[Fact]], samples: Sequence[Samples] = ()) -> int:
         """Insert one block a table and give back how many rows there were. Returns when ClickHouse has them."""
+        return self.write_packed([self.packed(facts, samples)])
+
+    def packed(self, facts: Mapping[type[Fact], Sequence[Fact]], samples: Sequence[Samples]) -> Part:
+        """The rows of facts as MessagePack, the samples as columns."""
+        rows = {kind: (len(values), _packed(kind, values)) for kind, values in facts.items() if values}
+        return Part(rows, _columns(samples) if samples else None)
+
+    def write_packed(self, parts: Sequence[Part]) -> int:
+        """Insert all parts, one block a table, and give back how many rows there were."""
         rows = 0
-        for kind, values in facts.items():
-            if values:
-                self._insert_facts(kind, values)
-                rows += len(values)
-        if samples:
-            block = _readings(samples)
+        for kind in dict.fromkeys(kind for part in parts for kind in part.rows):
+            found = [part.rows[kind] for part in parts if kind in part.rows]
+            self._insert_facts(kind, [packed for _, some in found for packed in some])
+            rows += sum(count for count, _ in found)
+        if some := [part.readings for part in parts if part.readings is not None]:
+            block = _readings(some)
             self._insert(READINGS, block)
             rows += block.num_rows
         return rows
@@ -102,7 +130,7 @@ class ChdbStore:
         """Let go of the folder."""
         self._session.close()
 
-    def _insert_facts(self, kind: type[Fact], values: Sequence[Fact]) -> None:
+    def _insert_facts(self, kind: type[Fact], rows: Sequence[bytes]) -> None:
         """Rows go over as MessagePack in a file: packing costs a third of columns of Python objects, and ClickHouse
         unpacks without holding up the interpreter. A whole number in a column of floats it refuses; columns convert it.
         """
@@ -110,12 +138,12 @@ class ChdbStore:
         columns, types = _listed(_COLUMNS[table]), _typed(_COLUMNS[table])
         try:
             with self._rows.open("wb") as file:
-                file.writelines(_packed(kind, values))
+                file.writelines(memoryview(row)[_head_size(row) :] for row in rows)
             self._session.query(
                 f"INSERT INTO wangge.{table} ({columns}) SELECT * FROM file({_text(str(self._rows))}, MsgPack, {types})"
             )
         except RuntimeError:
-            self._insert(table, _table(kind, values))
+            self._insert(table, _table(kind, rows))
         finally:
             self._rows.unlink(missing_ok=True)
 
@@ -138,19 +166,21 @@ def _text(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _packed(kind: type[Fact], values: Sequence[Fact]) -> Iterator[memoryview]:
-    """The cells of all rows one after the other, as the format wants them: many rows as one array without its head."""
+def _packed(kind: type[Fact], values: Sequence[Fact]) -> list[bytes]:
+    """The cells of all rows one after the other, many rows as one array. The format wants them without its head."""
     columns = [column.name for column in columns_of(kind)]
     whole = len(columns) == len(kind.__struct_fields__)
     cells_of: Any = msgspec.structs.astuple if whole else attrgetter(*columns)
+    packed = []
     for start in range(0, len(values), _ROWS_AT_ONCE):
         cells = list(chain.from_iterable(map(cells_of, values[start : start + _ROWS_AT_ONCE])))
-        yield memoryview(_pack(cells))[_head_size(len(cells)) :]
+        packed.append(_pack(cells))
+    return packed
 
 
-def _head_size(count: int) -> int:
-    """Bytes that MessagePack spends on the length of an array."""
-    return 1 if count < 16 else 3 if count < 65_536 else 5
+def _head_size(array: bytes) -> int:
+    """Bytes that MessagePack spends on the length of an array, by the first of them."""
+    return {0xDC: 3, 0xDD: 5}.get(array[0], 1)
 
 
 def _escaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,46 +188,57 @@ def _escaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.translate(_CELL) if isinstance(value, str) else value for name, value in parameters.items()}
 
 
-def _table(kind: type[Fact], values: Sequence[Fact]) -> Any:
-    by_name = dict(zip(kind.__struct_fields__, zip(*map(msgspec.structs.astuple, values), strict=True), strict=True))
-    return pa.table({column.name: _array(column, list(by_name[column.name])) for column in columns_of(kind)})
+def _table(kind: type[Fact], rows: Sequence[bytes]) -> Any:
+    """The same rows as columns."""
+    columns = columns_of(kind)
+    unpacked = msgspec.msgpack.Decoder().decode
+    cells = [cell for row in rows for cell in unpacked(row)]
+    return pa.table({one.name: pa.array(cells[n :: len(columns)], _ARROW[one.shape]) for n, one in enumerate(columns)})
 
 
-def _array(column: Column, cells: list[Any]) -> Any:
-    return pa.array(cells, _ARROW[column.shape])
-
-
-def _readings(samples: Sequence[Samples]) -> Any:
-    """All samples as one block of columns. Each record is looked at once: there are too many to stay in the caches."""
+def _columns(samples: Sequence[Samples]) -> Readings:
+    """Each record is looked at once."""
     devices, metrics, units, flags, received, recorded, times, values = zip(*map(_PARTS, samples), strict=True)
-    sizes = np.fromiter(map(len, times), dtype=np.int64, count=len(samples))
+    count = len(samples)
+    sizes = np.fromiter(map(len, times), dtype=np.int64, count=count)
     total = int(sizes.sum())
-    return pa.table(
-        {
-            "device_id": _spread(devices, sizes),
-            "metric": _spread(metrics, sizes),
-            "at": pa.array(_flat(times, np.int64, total), _TIME),
-            "value": pa.array(_flat(values, np.float64, total)),
-            "unit": _spread(units, sizes),
-            "flags": _spread(flags, sizes),
-            "received_at": pa.array(np.repeat(received, sizes), _TIME),
-            "recorded": pa.array(np.repeat(recorded, sizes)),
-        }
+    return Readings(
+        (devices, metrics, units, flags),
+        sizes,
+        np.fromiter(chain.from_iterable(times), np.int64, total),
+        np.fromiter(chain.from_iterable(values), np.float64, total),
+        np.fromiter(received, np.int64, count),
+        np.fromiter(recorded, np.int64, count),
     )
 
 
 _PARTS = attrgetter("device_id", "metric", "unit", "flags", "received_at", "recorded", "times", "values")
 
 
-def _flat(parts: Iterable[Sequence[float]], kind: Any, total: int) -> Any:
-    return np.fromiter(chain.from_iterable(parts), dtype=kind, count=total)
+def _readings(parts: Sequence[Readings]) -> Any:
+    """All samples as one block of columns."""
+    texts = zip(*(part.texts for part in parts), strict=True)
+    sizes, at, values, received, recorded = (np.concatenate(column) for column in list(zip(*parts, strict=True))[1:])
+    device, metric, unit, flags = (_spread(list(chain.from_iterable(column)), sizes) for column in texts)
+    return pa.table(
+        {
+            "device_id": device,
+            "metric": metric,
+            "at": pa.array(at, _TIME),
+            "value": pa.array(values),
+            "unit": unit,
+            "flags": flags,
+            "received_at": pa.array(np.repeat(received, sizes), _TIME),
+            "recorded": pa.array(np.repeat(recorded, sizes)),
+        }
+    )
 
 
 def _spread(texts: Sequence[str], sizes: Any) -> Any:
-    """Each text repeated as often as its record has samples."""
-    encoded = pa.array(texts, pa.string()).dictionary_encode()
-    indices = np.repeat(encoded.indices.to_numpy(), sizes)
-    return pa.DictionaryArray.from_arrays(pa.array(indices), encoded.dictionary).cast(pa.string())
+    """Each text repeated as often as its record has samples. There are few different ones: each is converted once."""
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    codes = np.fromiter(map(numbers.__getitem__, texts), dtype=np.int32, count=len(texts))
+    return pa.DictionaryArray.from_arrays(pa.array(np.repeat(codes, sizes)), pa.array(numbers)).cast(pa.string())
 
 
 def _statements(ddl: Iterable[Path]) -> Iterator[str]:

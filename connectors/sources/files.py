@@ -23,6 +23,7 @@ from connectors.sources.shapes import Shape, shape_of
 from pipeline.errors import ConfigFaults, Fault, InvalidRecord
 from pipeline.events.base import Millis
 from pipeline.events.records import Arrival, Origin
+from pipeline.wire.bulk import arrived
 
 STDIN = Path("-")
 AVRO_MAGIC = b"Obj\x01"
@@ -106,9 +107,9 @@ class FileSource:
                     if number >= self._skip:
                         yield from block[max(0, self._skip - first) :]
             else:
-                for number, arrived in enumerate(self._of_text(self._records(stream))):
-                    if number >= self._skip and arrived is not None:
-                        yield arrived
+                for number, one in enumerate(self._of_text(self._records(stream))):
+                    if number >= self._skip and one is not None:
+                        yield one
         except BrokenStream as error:
             if number + 1 < self._skip:
                 return  # a run that goes on has this fault already
@@ -116,17 +117,10 @@ class FileSource:
             yield Arrival(self._schema, Origin(self.topic, 0, number + 1), self._appended_at, fault=fault)
 
     def _of_container(self, stream: BinaryIO) -> Iterator[list[Arrival]]:
-        topic, appended_at, number = self.topic, self._appended_at, 0
+        number = 0
         for block in container(stream):
-            arrivals = []
-            for schema, body in block:
-                if isinstance(body, InvalidRecord):
-                    arrived = Arrival(schema, Origin(topic, 0, number), appended_at, fault=body)
-                else:
-                    arrived = Arrival(schema, Origin(topic, 0, number), appended_at, body)
-                arrivals.append(arrived)
-                number += 1
-            yield arrivals
+            yield arrived(block, self.topic, number, self._appended_at)
+            number += len(block)
 
     def _of_text(self, records: Iterator[Read | None]) -> Iterator[Arrival | None]:
         topic, appended_at, shape, schema = self.topic, self._appended_at, self._shape, self._schema

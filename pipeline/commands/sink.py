@@ -50,6 +50,7 @@ def sink_command(
     from connectors.sinks.clickhouse.figures import SinkFigures
     from connectors.sinks.clickhouse.flush import Limits
     from connectors.sinks.clickhouse.process import log_as_json, run_sink
+    from pipeline.runtime.collector import SERVER, ease_collector
 
     try:
         armed = FaultPoints.from_text(points)
@@ -63,6 +64,7 @@ def sink_command(
     refuse_faulty(address, kafka_settings_from, clickhouse_settings_from)
     figures = SinkFigures()
     log_as_json()
+    ease_collector(SERVER)
     stop = _watched(figures, health) if health else _nothing
     try:
         asyncio.run(

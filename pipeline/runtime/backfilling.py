@@ -22,6 +22,7 @@ from pipeline.events.base import Millis
 from pipeline.events.facts import Fact, Samples
 from pipeline.events.records import Arrival
 from pipeline.runtime.changelog import Changelog
+from pipeline.runtime.committer import WholeFacts
 from pipeline.runtime.kafka.arriving import arrival_of
 from pipeline.runtime.kafka.lanes import LANES, STATE_READERS
 from pipeline.runtime.kafka.retries import attempt_of
@@ -165,7 +166,7 @@ def fact_in_period(fact: Any, plan: Plan) -> bool:
     return any((since is None or time >= since) and (until is None or time < until) for time in times)
 
 
-class RangeStore:
+class RangeStore(WholeFacts):
     """The store of a local run: what a commit says becomes a range of a log of the backfill's own.
 
     The range follows from the number of the commit, and commits fall on the same records however often a run is

@@ -9,22 +9,48 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.events.facts import Fact, Samples
 from pipeline.runtime.changelog import Changelog, Commit, Entry
+
+Facts = Mapping[type[Fact], Sequence[Fact]]
+"""Facts by their kind."""
 
 
 class FactStore(Protocol):
     """Where facts are kept; writing the same facts again changes nothing."""
 
-    def write(self, facts: Mapping[type[Fact], Sequence[Fact]], samples: Sequence[Samples] = ()) -> int:
+    def packed(self, facts: Facts, samples: Sequence[Samples]) -> Any:
+        """What will be written of them. Asked for as soon as a poll is done, while its facts are in the caches of the
+        processor that made them: an object that another thread meets later costs several times as much."""
+
+    def write_packed(self, parts: Sequence[Any]) -> int:
+        """Keep what was packed, in its order, and give back how many rows; return when they are safe."""
+
+
+class WholeFacts:
+    """A store that takes facts as they are: what is packed is the facts themselves."""
+
+    def write(self, facts: Facts, samples: Sequence[Samples] = ()) -> int:
         """Keep them; return when they are safe."""
+        raise NotImplementedError
+
+    def packed(self, facts: Facts, samples: Sequence[Samples]) -> tuple[Facts, Sequence[Samples]]:
+        """The facts and samples themselves."""
+        return facts, samples
+
+    def write_packed(self, parts: Sequence[tuple[Facts, Sequence[Samples]]]) -> int:
+        """All parts as one."""
+        together: dict[type[Fact], list[Fact]] = {}
+        for facts, _ in parts:
+            for kind, some in facts.items():
+                together.setdefault(kind, []).extend(some)
+        return self.write(together, [one for _, samples in parts for one in samples])
 
 
 class _Job(NamedTuple):
-    facts: Mapping[type[Fact], Sequence[Fact]]
-    samples: Sequence[Samples]
+    parts: Sequence[Any]
     commit: Commit
     entries: list[Entry]
 
@@ -39,16 +65,11 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
-    def hand_over(
-        self,
-        facts: Mapping[type[Fact], Sequence[Fact]],
-        samples: Sequence[Samples],
-        commit: Commit,
-        entries: list[Entry],
-    ) -> None:
-        """Queue one commit; waits while another is queued. Raises what an earlier commit failed with."""
+    def hand_over(self, parts: Sequence[Any], commit: Commit, entries: list[Entry]) -> None:
+        """Queue one commit, its facts as the store packed them; waits while another is queued. Raises what an earlier
+        commit failed with."""
         self._check()
-        self._jobs.put(_Job(facts, samples, commit, entries))
+        self._jobs.put(_Job(parts, commit, entries))
 
     def wait(self) -> None:
         """Wait until everything handed over is written."""
@@ -70,7 +91,7 @@ class Committer:
         while (job := self._jobs.get()) is not None:
             try:
                 if self._failure is None:
-                    self._store.write(job.facts, job.samples)
+                    self._store.write_packed(job.parts)
                     self._changelog.append(job.commit, job.entries)
             except BaseException as failure:
                 self._failure = failure

@@ -29,10 +29,18 @@ class Counts:
         self._since: dict[Settlement, int] = {}
 
     def add(self, settled: Iterable[Settlement]) -> None:
-        """Count what was settled."""
-        since = self._since
+        """Count what was settled. Readings share one settlement, so a row of the same object is counted at once."""
+        since, times = self._since, 0
+        last: Settlement | None = None
         for one in settled:
-            since[one] = since.get(one, 0) + 1
+            if one is last:
+                times += 1
+                continue
+            if last is not None:
+                since[last] = since.get(last, 0) + times
+            last, times = one, 1
+        if last is not None:
+            since[last] = since.get(last, 0) + times
 
     def pending(self) -> dict[str, int]:
         """The counts since the last commit, under the keys of ``totals``."""

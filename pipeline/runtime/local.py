@@ -12,7 +12,7 @@ state of its partition, and what one tile says to another travels as a message. 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +69,12 @@ class LocalRun:
         self.books = Books(policy.partitions)
         self.commit = Commit()
         self._changelog = changelog
+        self._store = store
         self._committer = Committer(store, changelog)
         self._facts: dict[type[Fact], list[Fact]] = {}
         self._samples: list[Samples] = []
+        self._parts: list[Any] = []
+        """The facts since the last commit but those of the poll at hand, as the store packs them."""
         self._changed: dict[tuple[str, str], dict[str, Value | bytes | None]] = {}
         """What changed since the last commit, by book and space."""
         self._partitions: dict[str, int] = {}
@@ -138,6 +141,7 @@ class LocalRun:
         self._tell(sorted([*self.topology.place(reports), *actions], key=_recorded))
         self._advance_time(batch)
         self._check_refusals()
+        self._pack()
         self.progress(len(batch))
 
     def _tell(self, messages: list[Any]) -> None:
@@ -173,29 +177,29 @@ class LocalRun:
         """Keep what a step said and change what it changed."""
         if outcome.changes:
             self._apply(name, book, outcome.changes)
-        for fact in outcome.facts:
-            self._keep(fact)
+        if outcome.facts:
+            self._keep(outcome.facts)
         if outcome.settled:
             self.counts.add(outcome.settled)
         if self.responder is not None and outcome.facts:
             said = (fact for fact in outcome.facts if not isinstance(fact, Samples))
             self._apply("answers", self.books.answers, tuple(expected(self.responder, said)))
 
-    def _keep(self, fact: Fact | Samples) -> None:
-        kind = fact.__class__
-        if kind is Samples:
-            self._samples.append(fact)  # type: ignore[arg-type]  # as its class says
-            return
-        kept = self._facts.get(kind)  # type: ignore[arg-type]  # any other is a fact
-        if kept is None:
-            kept = self._facts[kind] = []  # type: ignore[index]
-        kept.append(fact)  # type: ignore[arg-type]
+    def _keep(self, facts: Iterable[Fact | Samples]) -> None:
+        kept: list[Any] = []
+        last: type | None = None
+        for fact in facts:
+            kind = fact.__class__
+            if kind is not last:
+                kept = self._samples if kind is Samples else self._facts.setdefault(kind, [])  # type: ignore[arg-type]
+                last = kind
+            kept.append(fact)
 
     def _apply(self, name: str, book: State, changes: tuple[Change, ...]) -> None:
+        changed, last = dict[str, Value | bytes | None](), ""
         for space, key, data in book.apply(changes):
-            changed = self._changed.get((name, space))
-            if changed is None:
-                changed = self._changed[name, space] = {}
+            if space != last:
+                changed, last = self._changed.setdefault((name, space), {}), space
             changed[key] = data
 
     # --- time -----------------------------------------------------------------------------------------------------
@@ -232,8 +236,7 @@ class LocalRun:
         """Hand facts, state and position over; the next poll goes on while they are written."""
         commit = self.commit
         commit.number += 1
-        for fact in self.counts.commit(commit.number, commit.stream_time, commit.order):
-            self._keep(fact)
+        self._keep(self.counts.commit(commit.number, commit.stream_time, commit.order))
         commit.position = {**commit.position, **log.position}
         commit.read_to = log.reached
         commit.done = [*commit.done, *done]
@@ -243,11 +246,17 @@ class LocalRun:
             for (name, space), held in self._changed.items()
             for key, data in held.items()
         ]
-        self._committer.hand_over(self._facts, self._samples, _copied(commit), entries)
-        self._facts, self._samples, self._changed, self._refused = {}, [], {}, 0
+        self._pack()
+        self._committer.hand_over(self._parts, _copied(commit), entries)
+        self._parts, self._changed, self._refused = [], {}, 0
         if self._changelog.wants_compaction():
             self._committer.wait()
             self._changelog.compact(commit, self.books.entries())
+
+    def _pack(self) -> None:
+        if self._facts or self._samples:
+            self._parts.append(self._store.packed(self._facts, self._samples))
+            self._facts, self._samples = {}, []
 
     def _check_refusals(self) -> None:
         """A schema that broke must not empty a log into quarantine: stop, and commit nothing of it."""

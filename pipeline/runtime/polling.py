@@ -50,7 +50,10 @@ def horizon_of(stream_time: Millis, days: int) -> Millis:
 
 def latest_received(batch: Sequence[Arrival]) -> Millis:
     """The latest time of a poll that may move stream time; 0 when it has none."""
-    return max((_received(arrival) for arrival in batch), default=0)
+    latest = 0
+    for arrival in batch:
+        latest = max(latest, _received(arrival))
+    return latest
 
 
 def day_by_day(batch: Sequence[Arrival], stream_time: Millis) -> Iterator[range]:

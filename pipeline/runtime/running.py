@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from connectors.sources.files import FileSource, discover
 from pipeline.errors import StopRun
 from pipeline.runtime.answers import Responder
 from pipeline.runtime.city import load_city, topology_of
+from pipeline.runtime.collector import RUN, ease_collector
 from pipeline.runtime.counts import tally
 from pipeline.runtime.kept import KeptGroup
 from pipeline.runtime.local import LocalRun, RunPolicy
@@ -49,8 +49,8 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
     folder = workspace.city_folder
     responder = request.responder(folder) if begun.responder and request.responder and folder else None
     topology = topology_of(city, settings)
+    ease_collector(RUN)
     started = time.monotonic()
-    _ease_collector()
     runner = LocalRun(topology, workspace.tables(), workspace.changelog(), policy, responder)
     before = runner.commit.order
     try:
@@ -73,16 +73,6 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
         "new_inputs": len(taken.inputs) if taken is not None else 0,
         "store": str(workspace.folder),
     }
-
-
-def _ease_collector() -> None:
-    """Reference data lives as long as the process and records hold no cycles: look for cycles far less often.
-
-    Two commits in the making hold about a million objects that the collector would look at again and again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(2_000_000, 20, 50)
 
 
 def _facts(version: str, settings: Settings, *, responder: bool) -> StoreFacts:

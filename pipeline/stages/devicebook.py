@@ -37,7 +37,7 @@ class DeviceBook:
         """Write the changes of one step and give them back; the entries themselves, for most are changed again before
         a changelog hears of them.
         """
-        changes = tuple(changes)
+        written: list[Written] = []
         series = self.series
         for change in changes:
             space, key, value = change.space, change.key, change.value
@@ -47,7 +47,8 @@ class DeviceBook:
                 series[key] = value  # type: ignore[assignment]
             else:
                 self._write(space, key, value)
-        return [(one.space, one.key, one.value) for one in changes]
+            written.append((space, key, value))
+        return written
 
     def restore(self, space: str, key: str, data: bytes | None) -> None:
         """Write one entry as a changelog keeps it."""

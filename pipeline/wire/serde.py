@@ -30,7 +30,8 @@ from pipeline.events.facts import FACTS, Samples
 from pipeline.events.intake import BorderCandidate, Candidate, Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Body, Evidence, Origin
 from pipeline.events.status import CaseStatus
-from pipeline.wire.avrocode import Reader, Writer, compile_reader, compile_writer, refuse
+from pipeline.wire.avrocode import Reader, Writer, compile_reader, compile_writer
+from pipeline.wire.bulk import Read, read_all
 from pipeline.wire.container import ContainerReader, ContainerWriter, unpack
 from schemas.catalogue import Schema, catalogue, newest, without_logical_types
 from schemas.fingerprint import canonical_form
@@ -67,7 +68,6 @@ _UNREADABLE = (
     SchemaResolutionError,
 )
 _UNWRITABLE = (KeyError, AttributeError, TypeError, ValueError, OverflowError, struct.error)
-Read = tuple[str, "Body | InvalidRecord"]
 V = TypeVar("V", bound=Value)
 
 
@@ -225,21 +225,8 @@ def _opened(stream: BinaryIO) -> tuple[str, Reader, ContainerReader]:
 def _records(name: str, read: Reader, codec: str, count: int, packed: bytes) -> list[Read]:
     """The records of one block, then one fault for what could not be read."""
     found: list[Read] = []
-    at, cap = 0, newest(name).max_bytes
     try:
-        data = unpack(packed, codec)
-        for _ in range(count):
-            start = at
-            body, at = read(data, at)
-            if at > len(data):
-                refuse("the block ends within a record")
-            if at - start > cap:
-                fault = InvalidRecord(Reason.OVERSIZE, name, f"{at - start} bytes", f"send at most {cap} bytes")
-                found.append((name, fault))
-            else:
-                found.append((name, body))
-        if at != len(data):
-            refuse("bytes left over after the last record")
+        read_all(name, read, unpack(packed, codec), count, newest(name).max_bytes, found)
     except _UNREADABLE as fault:
         found.append((name, _unreadable(name, packed, f"rest of a block of {count} records: {fault}")))
     return found

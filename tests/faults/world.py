@@ -173,6 +173,7 @@ class World:
     def worker(self, name: str, stages: str, variants: Sequence[str] = (), *, poll: int = TIGHT_POLL) -> Kept:
         """A worker kept alive under a name of its own, dying at each of ``variants`` in turn."""
         words = ["worker", "--stages", stages, "--city", str(self.city / "city"), "--poll-records", str(poll)]
+        words += ["--part-records", str(max(poll // 4, 1))]
         group = f"worker-{stages.replace(',', '-')}"
         return self._keep(name, words, group, [["--die-at", variant] for variant in variants])
 

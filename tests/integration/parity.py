@@ -17,6 +17,7 @@ from pipeline.domain.geo.tiles import tile_bounds, tile_of
 from pipeline.events.facts import Fact, OutcomesCounted, RecordQuarantined, Samples
 from pipeline.runtime.changelog import Changelog
 from pipeline.runtime.city import load_city, topology_of
+from pipeline.runtime.committer import WholeFacts
 from pipeline.runtime.local import LocalRun, RunPolicy
 from pipeline.runtime.merge import Merged
 from pipeline.settings import settings_from
@@ -110,7 +111,7 @@ def topology(city: Path) -> Topology:
 
 
 @dataclass
-class Kept:
+class Kept(WholeFacts):
     """A store that only collects."""
 
     facts: list[Fact | Samples] = field(default_factory=list)

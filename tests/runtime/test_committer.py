@@ -11,10 +11,10 @@ import pytest
 
 from pipeline.events.facts import Fact
 from pipeline.runtime.changelog import Changelog, Commit
-from pipeline.runtime.committer import Committer
+from pipeline.runtime.committer import Committer, WholeFacts
 
 
-class Recording:
+class Recording(WholeFacts):
     """A store that notes what it was given, waits when told to and fails when told to."""
 
     def __init__(self, path: Path, fails_at: int = 0) -> None:
@@ -40,7 +40,7 @@ def test_facts_are_in_the_store_before_their_commit_is_in_the_changelog(tmp_path
     store = Recording(tmp_path / "log")
     committer = Committer(store, Changelog(tmp_path / "log"))
     for number in (1, 2, 3):
-        committer.hand_over({}, [], Commit(number=number), [])
+        committer.hand_over([({}, [])], Commit(number=number), [])
     committer.wait()
     assert store.numbers_before == [[], [1], [1, 2]]
     assert numbers(tmp_path / "log") == [1, 2, 3]
@@ -50,16 +50,16 @@ def test_facts_are_in_the_store_before_their_commit_is_in_the_changelog(tmp_path
 def test_a_store_that_fails_surfaces_at_the_next_hand_over_and_nothing_after_it_is_written(tmp_path: Path) -> None:
     store = Recording(tmp_path / "log", fails_at=2)
     committer = Committer(store, Changelog(tmp_path / "log"))
-    committer.hand_over({}, [], Commit(number=1), [])
+    committer.hand_over([({}, [])], Commit(number=1), [])
     committer.wait()
     store.gate.clear()
-    committer.hand_over({}, [], Commit(number=2), [])
-    committer.hand_over({}, [], Commit(number=3), [])
+    committer.hand_over([({}, [])], Commit(number=2), [])
+    committer.hand_over([({}, [])], Commit(number=3), [])
     store.gate.set()
     with pytest.raises(OSError, match="no space left"):
         committer.wait()
     with pytest.raises(OSError, match="no space left"):
-        committer.hand_over({}, [], Commit(number=4), [])
+        committer.hand_over([({}, [])], Commit(number=4), [])
     with pytest.raises(OSError, match="no space left"):
         committer.close()
     assert store.written == 2, "the commit behind the failed one never reaches the store"
@@ -69,7 +69,7 @@ def test_a_store_that_fails_surfaces_at_the_next_hand_over_and_nothing_after_it_
 def test_closing_writes_what_was_handed_over(tmp_path: Path) -> None:
     store = Recording(tmp_path / "log")
     committer = Committer(store, Changelog(tmp_path / "log"))
-    committer.hand_over({}, [], Commit(number=1), [])
+    committer.hand_over([({}, [])], Commit(number=1), [])
     committer.close()
     assert numbers(tmp_path / "log") == [1]
 
@@ -82,7 +82,7 @@ def test_at_most_one_commit_waits_while_another_is_written(tmp_path: Path) -> No
 
     def three() -> None:
         for number in (1, 2, 3):
-            committer.hand_over({}, [], Commit(number=number), [])
+            committer.hand_over([({}, [])], Commit(number=number), [])
         done.set()
 
     thread = threading.Thread(target=three)

@@ -63,6 +63,22 @@ def test_the_last_of_an_id_counts(store: ChdbStore) -> None:
     assert store.rows("SELECT grid FROM patrols WHERE fact_id = 'again'") == [{"grid": "second"}]
 
 
+def test_what_was_packed_poll_by_poll_is_written_as_one(store: ChdbStore) -> None:
+    many = [a_fact(PatrolLogged, f"part-{number:04}") for number in range(1_200)]
+    parts = [
+        store.packed({PatrolLogged: many[:1_100]}, [samples("part-one", [1_000]), samples("part-two", [1_000, 2_000])]),
+        store.packed({RecordQuarantined: [a_fact(RecordQuarantined, "part-q")]}, []),
+        store.packed({PatrolLogged: many[1_100:], ReportSettled: []}, [samples("part-one", [2_000, 3_000])]),
+    ]
+    assert store.write_packed(parts) == 1_200 + 1 + 5
+    assert store.rows("SELECT count() AS n FROM patrols WHERE fact_id LIKE 'part-%'")[0]["n"] in (1_200, "1200")
+    found = store.rows(
+        "SELECT device_id AS d, toUnixTimestamp64Milli(at) AS t FROM readings WHERE d LIKE 'part-%' ORDER BY d, t"
+    )
+    expected = [("part-one", 1_000), ("part-one", 2_000), ("part-one", 3_000), ("part-two", 1_000), ("part-two", 2_000)]
+    assert [(row["d"], int(row["t"])) for row in found] == expected
+
+
 def test_a_dump_is_the_same_whatever_order_the_rows_came_in(store: ChdbStore) -> None:
     for name in ("c", "a", "b", "a"):
         store.write({PatrolLogged: [a_fact(PatrolLogged, f"dump-{name}")]}, [samples(f"dump-{name}", [3_000, 1_000])])

@@ -1,4 +1,5 @@
-"""The yardstick: a plain loop of confluent-kafka, as fast as Python gets. At least once, state in memory only."""
+"""The yardstick: a plain loop of confluent-kafka, as fast as Python gets, the collector of cycles eased as in Wangge's
+worker. At least once, state in memory only."""
 
 from __future__ import annotations
 
@@ -12,30 +13,32 @@ from bench.kafka.allstages import AllStages
 from bench.kafka.route import Route
 from bench.kafka.spec import POLL, Spec, given, mark
 from connectors.librdkafka.transactions import Written
+from pipeline.runtime.collector import SERVER, ease_collector
 
 Work = Callable[[list[Any]], Iterable[Written]]
 
 
 def routing(spec: Spec) -> Work:
     """Each record to the topic of its subject."""
-    topic_of = Route([spec.full(topic) for topic in spec.outputs])
+    topic_of = Route(spec.outputs)
     return lambda messages: [Written(topic_of(one.value()), one.key(), one.value()) for one in messages]
 
 
 def staging(spec: Spec) -> Work:
     """All stages on a whole poll."""
-    stages, bare, full = AllStages(Path(spec.city), spec.outputs), spec.bare, spec.full
+    stages, bare = AllStages(Path(spec.city), spec.outputs), spec.bare
 
     def work(messages: list[Any]) -> Iterable[Written]:
         rows = [(bare(m.topic()), m.partition(), m.offset(), m.timestamp()[1], m.value()) for m in messages]
-        return [one._replace(topic=full(one.topic)) for one in stages.feed(rows)]
+        return stages.feed(rows)
 
     return work
 
 
 def main(spec: Spec) -> None:
     """Read, work, write, flush, commit; until a signal ends it."""
-    work = routing(spec) if spec.task == "route" else staging(spec)
+    work, full = routing(spec) if spec.task == "route" else staging(spec), spec.full
+    ease_collector(SERVER)
     common = {"bootstrap.servers": spec.bootstrap, "log_level": 3}
     reading = {"group.id": spec.group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
     consumer = Consumer({**common, **reading, "fetch.wait.max.ms": 50})
@@ -50,10 +53,10 @@ def main(spec: Spec) -> None:
         if not begun:
             mark(spec)
             begun = True
-        for topic, key, value, partition, *_ in work(messages):
+        for one in work(messages):
             while True:
                 try:
-                    produce(topic, value, key, partition)
+                    produce(full(one.topic), one.value, one.key, one.partition)
                     break
                 except BufferError:
                     producer.poll(0.05)

@@ -70,8 +70,9 @@ def _stager(app: Any, spec: Spec) -> Any:
     async def stage(event: Any) -> None:
         message = event.message
         row = (spec.bare(message.topic), message.partition, message.offset, int(message.timestamp * 1000), event.value)
-        for topic, key, value, partition, *_ in stages.feed([row]):
-            await topics[topic].send(key=key, value=value, partition=partition if partition >= 0 else None)
+        for one in stages.feed([row]):
+            partition = one.partition if one.partition >= 0 else None
+            await topics[one.topic].send(key=one.key, value=one.value, partition=partition)
 
     return stage
 

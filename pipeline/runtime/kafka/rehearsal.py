@@ -70,7 +70,7 @@ class StoreFiller:
 
     def write(self) -> None:
         """Write what waits."""
-        self._store.write(self._facts, self._samples)
+        self._store.write_packed([self._store.packed(self._facts, self._samples)])
         self._facts, self._samples, self._waiting = {}, [], 0
 
 

@@ -189,7 +189,7 @@ class Resender:
         records = [held.record for place, count in due.items() for held in list(self._held[place])[:count]]
         written = [one for record in records for one in self._written(record, writer)]
         ends = {place: self._held[place][count - 1].record.offset + 1 for place, count in due.items()}
-        writer.commit([one._replace(topic=self._prefix + one.topic) for one in written], ends, reader.membership)
+        writer.commit([replace(one, topic=self._prefix + one.topic) for one in written], ends, reader.membership)
         self._point("committed")
         for place, count in due.items():
             for _ in range(count):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from connectors.kafka.contract import key_of
 from connectors.librdkafka.following import Follower
@@ -80,7 +81,7 @@ class SendingAgain:
 
     def _written(self, one: Again) -> Iterable[Written]:
         id_ = one.refused.id.encode()
-        yield again(one)._replace(topic=self._prefix + one.refused.fact.topic)
+        yield replace(again(one), topic=self._prefix + one.refused.fact.topic)
         yield Written(self._prefix + NOTES, id_, msgspec.json.encode(self.sent[one.refused.id]))
 
     def _note(self, one: Again, now: Millis) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import GroupReader
 from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
+from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.lanes import REPORTS_SPOTTED
 from pipeline.settings import KafkaSettings
 
@@ -111,6 +112,7 @@ class Spotter:
 
     def run(self, stop: Event) -> None:
         """Work until it is told to stop. While Kafka is away it waits and begins anew at its last commit."""
+        ease_collector(SERVER)
         pause = 0.2
         while not stop.is_set():
             reader = self._join(self._assigned)

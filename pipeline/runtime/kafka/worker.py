@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
+from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.assigned import Assigned
 from pipeline.runtime.kafka.brought import Brought, Worker
@@ -78,6 +79,7 @@ class KafkaWorker(Assigned):
 
     def run(self, log_level: str) -> None:
         """Work until a signal ends it."""
+        ease_collector(SERVER)
         self.faust.run(log_level)
 
     async def stopping(self) -> None:
@@ -213,9 +215,8 @@ class KafkaWorker(Assigned):
             identity = self.settings.instance_id or f"{os.uname().nodename}-{os.getpid()}"
             self._transactions = Transactions(self._client, f"{self.settings.prefix}{self.name}-{identity}", self.point)
         prefix = self.settings.prefix
-        written = batch.written if not prefix else [one._replace(topic=prefix + one.topic) for one in batch.written]
         offsets = {(prefix + topic, number): offset for (topic, number), offset in batch.offsets.items()}
-        self._transactions.commit(written, offsets, reader)
+        self._transactions.commit(batch.written, offsets, reader, prefix)
 
     def _drop(self, hand: Sequence[InHand], outcome: str, reason: Exception) -> None:
         """What polls did to their states was not written: they are read again when they are needed."""
