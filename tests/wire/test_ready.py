@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.wire import ready
 from pipeline.wire.avrocode import compile_reader, compile_writer
+from pipeline.wire.serde import HEAD, STRUCTS, decode, encode, encode_struct, struct_reader, to_struct
 from schemas.catalogue import FOLDER, catalogue, newest
 from schemas.mapping import body_from_text
 
@@ -47,6 +48,32 @@ def test_a_codec_that_is_written_out_does_what_the_one_made_at_run_time_does(
         write_again(other, body)
         assert one == other
         assert read(bytes(one), 0) == read_again(bytes(one), 0) == (body, len(one))
+
+
+@pytest.mark.parametrize("name", ready.TOLD)
+def test_what_is_told_is_written_alike_by_a_codec_that_is_written_out(name: str, recorded: list[ready.Codec]) -> None:
+    write = compile_writer(newest(name).plain, attributes=True)
+    (write_again,) = (getattr(written_out(recorded), codec.key) for codec in recorded)
+    for body in bodies(name):
+        value = to_struct(STRUCTS[name], decode(encode(name, body))[1])
+        one, other = bytearray(), bytearray()
+        write(one, value)
+        write_again(other, value)
+        assert one == other
+        assert len(one) > 0
+
+
+@pytest.mark.parametrize("name", ready.BETWEEN)
+def test_what_stages_tell_each_other_is_read_alike_by_a_codec_that_is_written_out(
+    name: str, recorded: list[ready.Codec]
+) -> None:
+    struct_reader.cache_clear()
+    read = struct_reader(name)
+    (read_again,) = (getattr(written_out(recorded), codec.key) for codec in recorded)
+    for body in bodies(name):
+        value = to_struct(STRUCTS[name], decode(encode(name, body))[1])
+        data = encode_struct(value)[HEAD:]
+        assert read(data, 0) == read_again(data, 0) == (value, len(data))
 
 
 def test_a_codec_is_found_by_its_lines_and_values_alone(
