@@ -83,14 +83,19 @@ class _Build(build_ext):  # type: ignore[misc]
 
 
 def _codecs() -> Path:
-    """The generated decoders of the records that come in by the million, written out as a module."""
+    """The generated codecs of what comes in and goes out by the million, written out as a module."""
     from pipeline.wire import ready
-    from pipeline.wire.avrocode import compile_reader
+    from pipeline.wire.avrocode import compile_reader, compile_writer
+    from pipeline.wire.serde import struct_reader
     from schemas.catalogue import newest
 
     ready.recorded = []
     for name in ready.HOT:
         compile_reader(newest(name).plain)
+    for name in ready.TOLD:
+        compile_writer(newest(name).plain, attributes=True)
+    for name in ready.BETWEEN:
+        struct_reader(name)
     path = WORK / f"{ready.MODULE}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(ready.module_text(ready.recorded), encoding="utf-8")

@@ -50,6 +50,10 @@ MODULES = (
     "pipeline.domain.text",
     "pipeline.runtime.answers",
     "pipeline.runtime.counts",
+    "pipeline.runtime.kafka.arriving",
+    "pipeline.runtime.kafka.engine",
+    "pipeline.runtime.kafka.lanestate",
+    "pipeline.runtime.kafka.outbox",
     "pipeline.runtime.local",
     "pipeline.runtime.merge",
     "pipeline.runtime.polling",
@@ -89,6 +93,7 @@ MODULES = (
     "pipeline.topology",
     "pipeline.wire.avrocode",
     "pipeline.wire.bulk",
+    "pipeline.wire.serde",
 )
 """What costs time for every record."""
 LOOKED_AT = ("domain", "events", "stages", "wire")

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors.librdkafka.transactions import Written
-from pipeline.events.facts import Fact
 from pipeline.runtime.city import load_city, topology_of
-from pipeline.runtime.kafka.engine import Engine, _Work
+from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.lanes import LANES, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.settings import settings_from
@@ -32,25 +31,6 @@ class _Record(NamedTuple):
     value: bytes
     key: bytes = b""
     headers: tuple[tuple[str, bytes], ...] = ()
-
-
-class _State(LaneState):
-    """State of a lane whose position somebody else keeps."""
-
-    def read_to(self, topic: str, offset: int) -> None:
-        """The framework holds the positions."""
-
-    def at(self, time: int) -> bool:
-        """Stream time is kept, and not written."""
-        before, self.time = self.time, max(self.time, time)
-        return time // 86_400_000 > before // 86_400_000 > 0
-
-
-class _Stages(Engine):
-    """The worker's engine without the counts of a poll."""
-
-    def _counted(self, work: _Work) -> list[Fact]:
-        return []
 
 
 def topology_at(city: Path) -> Topology:
@@ -74,7 +54,7 @@ class AllStages:
 
     def __init__(self, city: Path, outputs: Iterable[str] = ()) -> None:
         """``outputs`` are the topics there are: with status topics among them, sources are told of their reports."""
-        self._engine = _Stages(topology_at(city), lanes(), status_topics=status_topics(outputs))
+        self._engine = Engine(topology_at(city), lanes(), status_topics=status_topics(outputs), counted=False)
         self.topics = tuple(topic for lane in lanes() for topic in lane.topics)
 
     def feed(self, rows: Iterable[Row]) -> Sequence[Written]:
@@ -86,5 +66,5 @@ class AllStages:
         for topic, partition in poll:
             lane = self._engine.lane_of[topic]
             if (lane.name, partition) not in states:
-                states[lane.name, partition] = _State(lane)
+                states[lane.name, partition] = LaneState(lane, placed=False)
         return self._engine.feed(poll).written

@@ -17,6 +17,13 @@ from pipeline.events.records import READINGS_SCHEMA, REPORT_SCHEMAS
 
 HOT = (*REPORT_SCHEMAS, READINGS_SCHEMA)
 """Schemas of the records that come in by the million; compiling all of them would take many minutes."""
+TOLD = (
+    "BoundaryFlagged", "CaseDispatched", "CaseFiled", "CaseStatus", "LocatedReport", "NeighbourNotice", "ReportLinked",
+    "ReportSettled", "Samples",
+)  # fmt: skip
+"""Schemas of what a worker writes of nearly every record."""
+BETWEEN = ("LocatedReport", "NeighbourNotice")
+"""Schemas of what one stage writes and the next reads."""
 MODULE = "wangge_codecs"
 _DATA = (dict, list, tuple, str, bytes, int, float, bool, type(None))
 _KINDS = {"l": "list[Any]", "m": "dict[Any, Any]"}

@@ -277,11 +277,12 @@ def _readers() -> dict[bytes, tuple[str, int, Reader]]:
 @cache
 def _struct_readers() -> dict[bytes, tuple[str, Reader]]:
     """The newest versions of what has a struct: decoded straight to it."""
-    return {MARKER + newest(name).fingerprint: (name, _struct_reader(name)) for name in STRUCTS}
+    return {MARKER + newest(name).fingerprint: (name, struct_reader(name)) for name in STRUCTS}
 
 
 @cache
-def _struct_reader(name: str) -> Reader:
+def struct_reader(name: str) -> Reader:
+    """What decodes the newest version of a schema straight to its struct."""
     return compile_reader(newest(name).plain, {**_NESTED, name: STRUCTS[name]})
 
 

@@ -104,7 +104,7 @@ def run(name: str, stage: Stage, limit: int) -> Row:
         logs = stage.folder / name
         return Row(
             name=name, scenario=name, seconds=time.monotonic() - begun,
-            broken=f"{type(error).__name__}: {str(error).partition('Stack trace')[0].strip()[:300]} (logs in {logs})",
+            broken=f"{type(error).__name__}: {str(error).partition('Stack trace')[0].strip()[:2000]} (logs in {logs})",
         )  # fmt: skip
     if row.clean:
         shutil.rmtree(stage.folder / name)

@@ -69,7 +69,8 @@ def _wait_for_workers(world: World, records: int) -> None:
     try:
         world.ledger.wait(records, PATIENCE_S)
     except TimeoutError as late:
-        message = f"{late}; {'; '.join(world.progress.behind())}"
+        told = [*world.notes, *world.progress.behind(), *world.progress.unread(world.sent.keys()), f"sent {world.sent}"]
+        message = f"{late}; {'; '.join(told)}"
         raise TimeoutError(message) from late
 
 

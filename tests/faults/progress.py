@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -83,6 +84,21 @@ class Progress:
                     topic = place.topic.removeprefix(self._settings.prefix)
                     found.append(f"{group} at {place.offset} of {end} in {topic}/{place.partition}")
         return found
+
+    def unread(self, topics: Collection[str]) -> list[str]:
+        """How many records ``topics`` (without prefix) have, and where nobody has read the last of them."""
+        counts: Counter[str] = Counter()
+        found = []
+        for place in self._places:
+            topic = place.topic.removeprefix(self._settings.prefix)
+            if topic not in topics or not self._lookers:
+                continue
+            end = next(iter(self._lookers.values())).get_watermark_offsets(place, ANSWER_S)[1]
+            counts[topic] += end
+            read = max(looker.committed([place], ANSWER_S)[0].offset for looker in self._lookers.values())
+            if end > max(read, 0):
+                found.append(f"{topic}/{place.partition} read to {read} of {end}")
+        return [*found, *(f"{topic} has {number}" for topic, number in sorted(counts.items()))]
 
     def stop(self) -> None:
         """Look no more."""

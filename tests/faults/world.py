@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -86,6 +87,8 @@ class World:
         self.retired: list[Kept] = []
         self.notes: list[str] = []
         """What a scenario has to say besides."""
+        self.sent: Counter[str] = Counter()
+        """How many records were published on each topic."""
         self.begun = time.monotonic()
         self._health: dict[str, int] = {}
         self._topics: list[str] = []
@@ -162,6 +165,7 @@ class World:
         for topic, key, value in records:
             producer.produce(self.kafka.prefix + topic, value, key, on_delivery=told)
             producer.poll(0)
+            self.sent[topic] += 1
         producer.flush()
         while failed:
             topic, key, value = failed.pop()

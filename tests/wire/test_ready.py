@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline.wire import ready
 from pipeline.wire.avrocode import compile_reader, compile_writer
+from pipeline.wire.serde import HEAD, STRUCTS, encode_struct, struct_reader
 from schemas.catalogue import FOLDER, catalogue, newest
 from schemas.mapping import body_from_text
 
@@ -34,6 +36,11 @@ def written_out(codecs: list[ready.Codec]) -> ModuleType:
     return module
 
 
+def values(name: str) -> list[Any]:
+    paths = sorted((FOLDER / "examples" / name).glob("good-*.json"))
+    return [msgspec.json.decode(path.read_bytes(), type=STRUCTS[name]) for path in paths]
+
+
 @pytest.mark.parametrize("name", [name for name in catalogue() if newest(name).group == "records"])
 def test_a_codec_that_is_written_out_does_what_the_one_made_at_run_time_does(
     name: str, recorded: list[ready.Codec]
@@ -47,6 +54,30 @@ def test_a_codec_that_is_written_out_does_what_the_one_made_at_run_time_does(
         write_again(other, body)
         assert one == other
         assert read(bytes(one), 0) == read_again(bytes(one), 0) == (body, len(one))
+
+
+@pytest.mark.parametrize("name", ready.TOLD)
+def test_what_is_told_is_written_alike_by_a_codec_that_is_written_out(name: str, recorded: list[ready.Codec]) -> None:
+    write = compile_writer(newest(name).plain, attributes=True)
+    (write_again,) = (getattr(written_out(recorded), codec.key) for codec in recorded)
+    for value in values(name):
+        one, other = bytearray(), bytearray()
+        write(one, value)
+        write_again(other, value)
+        assert one == other
+        assert len(one) > 0
+
+
+@pytest.mark.parametrize("name", ready.BETWEEN)
+def test_what_stages_tell_each_other_is_read_alike_by_a_codec_that_is_written_out(
+    name: str, recorded: list[ready.Codec]
+) -> None:
+    struct_reader.cache_clear()
+    read = struct_reader(name)
+    (read_again,) = (getattr(written_out(recorded), codec.key) for codec in recorded)
+    for value in values(name):
+        data = encode_struct(value)[HEAD:]
+        assert read(data, 0) == read_again(data, 0) == (value, len(data))
 
 
 def test_a_codec_is_found_by_its_lines_and_values_alone(

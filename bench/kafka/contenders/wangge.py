@@ -78,7 +78,7 @@ def worker_of(spec: Spec) -> KafkaWorker:
         found = lanes() if spec.task == "stages" else (LANES["detect"],)
         return made(KafkaWorker, found, topology_at(Path(spec.city)), CATCHING_UP)
     engine = RouteEngine(spec)
-    worker = made(RouteWorker, engine.lanes, None, ROUTING)
+    worker = made(RouteWorker, engine.lanes, topology_at(Path(spec.city)), ROUTING)
     worker.engine = engine  # type: ignore[assignment]  # has all that the worker asks of its engine
     return worker
 

@@ -83,7 +83,8 @@ class _Work:
 class Engine:
     """The stages over the states of the partitions at hand.
 
-    ``status_topics`` are the topics on which sources hear of their reports; without any, nobody is told.
+    ``status_topics`` are the topics on which sources hear of their reports; without any, nobody is told. ``counted`` is
+    whether the outcomes of each poll are told.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Engine:
         lanes: Sequence[Lane],
         limits: RefusalLimits | None = None,
         status_topics: Collection[str] = (),
+        *,
+        counted: bool = True,
     ) -> None:
         self.topology, self.status_topics = topology, frozenset(status_topics)
         self.refusals = {lane.name: Refusals(lane.name, limits or RefusalLimits()) for lane in lanes}
@@ -99,6 +102,7 @@ class Engine:
         self.lanes = tuple(lanes)
         self.states: dict[tuple[str, int], LaneState] = {}
         self._nothing = IntakeBook()
+        self._counts = counted
 
     def feed(self, poll: Poll) -> Batch:
         """One poll through all its stages. Raises ``KeyError`` when a partition's state was not brought back."""
@@ -252,7 +256,7 @@ class Engine:
 
     def _counted(self, work: _Work) -> list[Fact]:
         """The outcomes of this poll; their ids carry where it ended, so each poll counts once."""
-        if not work.settled:
+        if not self._counts or not work.settled:
             return []
         counts = Counts()
         counts.add(work.settled)

@@ -19,10 +19,13 @@ _PARTS = "|"
 
 
 class LaneState:
-    """Books of one lane and partition; ``changed`` collects what the changelog must hear of."""
+    """Books of one lane and partition; ``changed`` collects what the changelog must hear of.
 
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
+    ``placed`` is whether it keeps position and time there as well: somebody else may hold them.
+    """
+
+    def __init__(self, lane: Lane, *, placed: bool = True) -> None:
+        self.lane, self._placed = lane, placed
         self.books: dict[str, State] = {name: make() for name, make in lane.books.items()}
         self.positions: dict[str, int] = {}
         self.time = 0
@@ -39,6 +42,8 @@ class LaneState:
 
     def read_to(self, topic: str, offset: int) -> None:
         """All records of a topic below ``offset`` are part of this state."""
+        if not self._placed:
+            return
         self.positions[topic] = offset
         self._changed[f"{OWN}{_PARTS}position{_PARTS}{topic}"] = str(offset).encode()
 
@@ -48,7 +53,8 @@ class LaneState:
             return False
         new_day = time // DAY_MS > self.time // DAY_MS > 0
         self.time = time
-        self._changed[f"{OWN}{_PARTS}time{_PARTS}"] = str(time).encode()
+        if self._placed:
+            self._changed[f"{OWN}{_PARTS}time{_PARTS}"] = str(time).encode()
         return new_day
 
     def taken(self) -> dict[str, bytes | None]:

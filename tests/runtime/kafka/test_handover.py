@@ -48,18 +48,26 @@ class Slow(WithoutKafka):
         self.kept.append(batch.records)
 
 
+class Noting:
+    """An engine that notes how many records each part had."""
+
+    def __init__(self, engine: Any, fed: list[int]) -> None:
+        self._engine, self._fed = engine, fed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def feed(self, part: Any) -> Batch:
+        batch: Batch = self._engine.feed(part)
+        self._fed.append(batch.records)
+        return batch
+
+
 @pytest.fixture
 def worker(tmp_path: Path) -> Any:
     found = a_worker(Slow, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     found.policy = WorkerPolicy(part_records=PART, first_pause_s=0.0)
-    feed = found.engine.feed
-
-    def noted(part: Any) -> Batch:
-        batch: Batch = feed(part)
-        found.fed.append(batch.records)
-        return batch
-
-    found.engine.feed = noted
+    found.engine = Noting(found.engine, found.fed)
     return found
 
 
