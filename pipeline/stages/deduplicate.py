@@ -6,9 +6,10 @@ person asks again while it is open), a *repeat complaint* (重复投诉: the sam
 does with a recurrence is another matter: see :mod:`pipeline.stages.repeat_handling`.
 
 The rule, per category family: within radius and window of the category, distance against the location error, time
-between, category and likeness of the texts make a probability (:class:`PairWeights`); the best one at or above
-``threshold`` merges, one at or above ``suggest`` is shown to a person, all others are separate. The radius grows with
-the location error up to ``max_radius_m``, which is also how far notices to neighbour tiles reach (ADR 0003). A learned
+between, category, likeness of the texts and the places they name make a probability (:class:`PairWeights`); a report
+that nobody could name is compared by its likeliest categories. The best one at or above ``threshold`` merges, one at
+or above ``suggest`` is shown to a person, all others are separate. The radius grows with the location error up to
+``max_radius_m``, which is also how far notices to neighbour tiles reach (ADR 0003). A learned
 model (:mod:`pipeline.domain.pairmodel`) may decide instead; exact references stay before it.
 """
 
