@@ -12,10 +12,11 @@ from typing import Any
 from connectors.kafka.config import for_librdkafka
 from connectors.librdkafka.reading import records_of
 from pipeline.errors import NeighbourAway
-from pipeline.runtime.kafka.brought import Brought, Worker
+from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.lanes import STATE_READERS
 from pipeline.runtime.kafka.lanestate import LaneState
+from pipeline.runtime.kafka.read import Brought
 from pipeline.runtime.kafka.watcher import Watcher
 from pipeline.settings import KafkaSettings
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
 import faust
@@ -25,6 +24,7 @@ from mode import CrashingSupervisor
 from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.kafka.fetching import GATHER_BYTES, GATHER_MS, install
+from pipeline.runtime.kafka.read import Brought, Read
 from pipeline.settings import KafkaSettings
 
 PASSED = "whole-poll"
@@ -33,23 +33,16 @@ WAIT_S = 1.0
 """How long the next poll is held back at most while one is in work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """One poll: records by (topic with prefix, partition)."""
-
-    records: Mapping[TP, Sequence[Any]]
-
-
 class _WholePoll:
     """One record of Faust that stands for a whole poll; the last record of one partition lends its place."""
 
     __slots__ = ("checksum", "headers", "key", "offset", "partition", "serialized_key_size", "serialized_value_size",
                  "timestamp", "timestamp_type", "topic", "value")  # fmt: skip
 
-    def __init__(self, records: Mapping[TP, Sequence[Any]], last: Any) -> None:
+    def __init__(self, records: Mapping[TP, Sequence[Any]], last: Any, generation: int | None) -> None:
         self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
         self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, None
-        self.key, self.value, self.checksum = None, Brought(records), None
+        self.key, self.value, self.checksum = None, Brought(records, generation), None
         self.serialized_key_size = self.serialized_value_size = 0
 
 
@@ -61,7 +54,7 @@ class WholePollScheduler(DefaultSchedulingStrategy):
         filled = {tp: found for tp, found in records.items() if found}
         if filled:
             first = min(filled)
-            yield first, _WholePoll(filled, filled[first][-1])
+            yield first, _WholePoll(filled, filled[first][-1], getattr(records, "generation", None))
 
 
 class _Consumer(driver.Consumer):
@@ -92,20 +85,25 @@ class _Consumer(driver.Consumer):
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
         all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where
         there are any, fewer others come, for more urgent ones may be under way."""
-        found, rest = dict[TP, Any](), set(active_partitions or ())
+        found, rest = Read({}, -1), set(active_partitions or ())
         for topics in self.ahead:
             group = {tp for tp in rest if tp.topic in topics}
-            found |= await super()._getmany(group, 0.0) if group else {}
+            if group:
+                found = found.before(await self._read(group, 0.0))
             rest -= group
             if _count(found) >= self.large:
                 return found
         if not found:
-            return await super()._getmany(active_partitions, timeout)
+            return await self._read(active_partitions, timeout)
         self._thread.most = self.large
         try:
-            return {**found, **await super()._getmany(rest, 0.0)}
+            return found.before(await self._read(rest, 0.0))
         finally:
             self._thread.most = None
+
+    async def _read(self, partitions: Any, timeout: float) -> Read:
+        found = await super()._getmany(partitions, timeout)
+        return found if isinstance(found, Read) else Read(found or {}, -1)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: a full stream is waited for anyway, and a poll that leaves a partition out is a second too long.
@@ -143,6 +141,11 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     most: int | None = None
     """The most records of the next poll; none: as many as the worker's settings say."""
+
+    async def _fetch_records(self, consumer: Any, *given: Any, **named: Any) -> Any:
+        """In the consumer's own thread, so that the generation is that of the records: nothing comes between."""
+        found = await super()._fetch_records(consumer, *given, **named)
+        return Read(found, consumer._coordinator.generation)
 
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:
         """Faust's own, but for the limit."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from threading import Condition
 
 from pipeline.runtime.kafka.arriving import Poll
-from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.engine import Batch, together
+from pipeline.runtime.kafka.read import Brought
 
 
 def _nobody() -> None:

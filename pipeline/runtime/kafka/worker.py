@@ -19,12 +19,13 @@ from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.assigned import Assigned
-from pipeline.runtime.kafka.brought import Brought, Worker
+from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.engine import Batch, Engine
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
 from pipeline.runtime.kafka.lanes import AHEAD, Lane
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.read import Brought
 from pipeline.runtime.kafka.refusals import RefusalLimits
 from pipeline.runtime.kafka.watcher import Watcher
 from pipeline.settings import KafkaSettings
@@ -147,8 +148,8 @@ class KafkaWorker(Assigned):
         while True:
             with self._working:
                 reader = self.faust.membership()
-                mine = all(self._mine.issuperset(one.poll) for one in hand)
-                if self._stopping or reader.generation != self._generation or not mine:
+                if self._stopping or reader.generation != self._generation or not all(map(self._current, hand)):
+                    log.info("%d records are given back, to be read again", sum(one.size for one in hand))
                     return
                 try:
                     self._work(hand, reader)
@@ -163,6 +164,12 @@ class KafkaWorker(Assigned):
                     self.watcher.waiting("kafka")
             time.sleep(pause)
             pause = min(2 * pause, self.policy.longest_pause_s)
+
+    def _current(self, one: InHand) -> bool:
+        """Whether a poll was read since the last rebalance. What came before one that was read earlier may be unwritten
+        and is read again, then behind it: its records would be taken for answered."""
+        read_in = one.brought.generation
+        return (read_in is None or read_in >= self._generation) and self._mine.issuperset(one.poll)
 
     def _work(self, hand: list[InHand], reader: Membership) -> None:
         """Polls in parts; those fed while a transaction is written share the next one. A fault is that of all of them.

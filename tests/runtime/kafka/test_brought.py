@@ -15,7 +15,8 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from pipeline.runtime.kafka.brought import Brought, WholePollScheduler, Worker
+from pipeline.runtime.kafka.brought import WholePollScheduler, Worker
+from pipeline.runtime.kafka.read import Brought, Read
 from pipeline.settings import KafkaSettings
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
@@ -93,6 +94,36 @@ def test_a_poll_is_one_event_with_every_record_in_it():
     assert tp == TP("a", 0)
     assert (event.topic, event.partition, event.offset) == ("a", 0, 3)
     assert event.value == Brought({TP("b", 1): records[TP("b", 1)], TP("a", 0): records[TP("a", 0)]})
+
+
+def test_a_poll_carries_the_generation_in_which_it_was_read():
+    records = {TP("a", 0): [Polled("a", 0, 3)]}
+    ((_, event),) = WholePollScheduler().iterate(Read(records, 4))
+    assert event.value == Brought(records, 4)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "kept"),
+    [
+        pytest.param(4, 4, {"urgent", "other"}, id="the same generation: both"),
+        pytest.param(4, 5, {"other"}, id="the group moved on in between: what was read before is read again"),
+        pytest.param(-1, 5, {"other"}, id="a member that was put out"),
+    ],
+)
+def test_what_was_read_before_a_rebalance_goes_into_no_poll(first: int, then: int, kept: set[str]):
+    one, other = TP("urgent", 0), TP("other", 0)
+    found = Read({one: [Polled("urgent", 0, 1)]}, first).before(Read({other: [Polled("other", 0, 1)]}, then))
+    assert {tp.topic for tp in found} == kept
+    assert found.generation == then
+
+
+def test_faust_still_reads_records_where_the_generation_is_taken():
+    source = inspect.getsource(driver.AIOKafkaConsumerThread.getmany)
+    assert "self._fetch_records" in source
+    assert "call_thread" in source
+    waits = inspect.getsource(Fetcher.fetched_records).split("drained = {}")
+    assert "reassignment_in_progress" in waits[0]
+    assert "await" not in waits[1].split("return drained\n\n")[0], "between the records and their generation is no wait"
 
 
 def test_a_poll_of_nothing_is_no_event():

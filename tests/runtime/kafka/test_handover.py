@@ -13,10 +13,10 @@ import pytest
 from connectors.librdkafka.transactions import Membership, Superseded
 from pipeline.errors import NeighbourAway
 from pipeline.runtime.kafka import worker as module
-from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
 from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.read import Brought
 from pipeline.settings import KafkaSettings
 from tests.runtime.kafka.feeding import an_order
 from tests.runtime.kafka.test_worker_stops import WithoutKafka, a_worker

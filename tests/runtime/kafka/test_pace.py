@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from pipeline.runtime.kafka.brought import Brought, Worker
+from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.fetching import ALL_EVERY_S, BUSY_S, Busy
 from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.read import Brought
 from pipeline.settings import KafkaSettings
 
 POLICY = WorkerPolicy(part_records=250, written_share=0.25, longest_rest_s=0.06)

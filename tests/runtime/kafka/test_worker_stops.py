@@ -16,12 +16,12 @@ from connectors.librdkafka.transactions import Membership
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka import assigned as module
-from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.engine import Batch
 from pipeline.runtime.kafka.handover import InHand
 from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.read import Brought
 from pipeline.runtime.kafka.serving import Watching
 from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
@@ -90,6 +90,22 @@ def test_a_limit_of_refusals_ends_a_worker_otherwise_than_a_bug(name: str, code:
     assert ended.returncode == code, ended.stderr
     assert told in ended.stderr
     assert ("Traceback" in ended.stderr) is traced
+
+
+@pytest.mark.parametrize(
+    ("generation", "taken"),
+    [
+        pytest.param(0, 0, id="read before the rebalance: what came before it is read again, and so is it"),
+        pytest.param(1, 2, id="read since"),
+        pytest.param(None, 2, id="not known"),
+    ],
+)
+def test_a_poll_from_before_a_rebalance_is_not_worked(tmp_path: Path, generation: int | None, taken: int) -> None:
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    poll = Brought(polled([an_order("1"), an_order("2")]).records, generation)
+    worker._take(InHand(poll))
+    assert worker.taken == taken
+    assert bool(worker.engine.states) is bool(taken)
 
 
 def test_a_poll_that_is_fed_again_and_again_while_kafka_is_away_is_counted_once(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.assigned import PATIENCE_S
-from pipeline.runtime.kafka.brought import Brought
 from pipeline.runtime.kafka.handover import InHand
 from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.policy import WorkerPolicy
+from pipeline.runtime.kafka.read import Brought
 from pipeline.runtime.kafka.serving import Watching
 from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings

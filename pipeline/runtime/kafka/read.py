@@ -1,0 +1,33 @@
+"""What was read from Kafka, and in which generation of the group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Place = Any
+"""Topic with prefix and partition, as Faust says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One poll: records by (topic with prefix, partition)."""
+
+    records: Mapping[Place, Sequence[Any]]
+    generation: int | None = None
+    """Of the group when they were read; ``None``: not known. After a rebalance all is read again from what was noted: a
+    poll of an earlier generation must not be worked, for what came before it may not have been."""
+
+
+class Read(dict[Place, Sequence[Any]]):
+    """Records with the generation in which they were read."""
+
+    def __init__(self, records: Mapping[Place, Sequence[Any]], generation: int) -> None:
+        super().__init__(records)
+        self.generation = generation
+
+    def before(self, following: Read) -> Read:
+        """These and those that were read after them; without these when the group has moved on in between."""
+        kept = self if self.generation == following.generation else {}
+        return Read({**kept, **following}, following.generation)
