@@ -48,6 +48,7 @@ MODULES = (
     "pipeline.domain.probes",
     "pipeline.domain.readings",
     "pipeline.domain.text",
+    "pipeline.learning.recorder",
     "pipeline.runtime.answers",
     "pipeline.runtime.counts",
     "pipeline.runtime.kafka.arriving",

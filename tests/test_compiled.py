@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import compiled
 
+STAYS_PYTHON = {"typing.NamedTuple", "typing.Protocol", "enum.StrEnum"}
 STRUCTS = {"Value", "Fact", "Row", "Struct"}
 
 
@@ -23,6 +24,44 @@ def test_no_listed_module_defines_a_struct(path: Path) -> None:
     classes = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ClassDef)]
     bases = {ast.unparse(base).rpartition(".")[2] for one in classes for base in one.bases}
     assert not bases & STRUCTS
+
+
+def test_nothing_inherits_from_a_compiled_class_that_is_not_compiled_itself() -> None:
+    """Python refuses such a class when it is made, and only where the modules are compiled."""
+    classes = {path: _bases(path) for path in sorted((compiled.ROOT / "pipeline").rglob("*.py"))}
+    listed = set(compiled.sources())
+    frozen = {
+        f"{name}.{one}"
+        for name, path in zip(compiled.MODULES, compiled.sources(), strict=True)
+        for one, bases in classes[path]
+        if not STAYS_PYTHON.intersection(bases)
+    }
+    found = {
+        (path.name, one, base)
+        for path, made in classes.items()
+        if path not in listed
+        for one, bases in made
+        for base in bases
+        if base in frozen
+    }
+    assert found == set()
+    assert "pipeline.state.KeyedState" in frozen
+
+
+def _bases(path: Path) -> list[tuple[str, list[str]]]:
+    """Classes of a file and what they inherit from, by full names where they are imported."""
+    tree = ast.parse(path.read_text("utf-8"))
+    known = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return [
+        (node.name, [known.get(name, name) for base in node.bases for name in [ast.unparse(base).partition("[")[0]]])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    ]
 
 
 @pytest.fixture

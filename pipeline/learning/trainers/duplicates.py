@@ -16,10 +16,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.domain.ids import DAY_MS
-from pipeline.domain.pairmodel import FEATURES, Asked, Forest, Judgement, PairModel, Sighting, features_of, likeliest
+from pipeline.domain.pairmodel import FEATURES
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.learning.duplicates import Labelled, read_parts_of, replay
 from pipeline.learning.modelfile import Card, write_model
+from pipeline.learning.recorder import REACH_M, WINDOW_DAYS, Recorder
 from pipeline.learning.request import TrainRequest
 from pipeline.learning.rows import digest_of
 from pipeline.stages.duplicate_policy import DuplicatePolicy
@@ -30,8 +31,6 @@ STEADY = 20.0
 FOLDS = 5
 FAMILY_ROWS = 10
 """Duplicates that a family needs for its cases to be looked at by reports of others."""
-REACH_M = 150.0
-WINDOW_DAYS = 90
 SUGGEST_SHARE = 0.5
 """The threshold of a suggestion, as a share of that of a merge."""
 TREES: dict[str, Any] = {
@@ -39,23 +38,6 @@ TREES: dict[str, Any] = {
     "max_features": 0.4, "early_stopping": False,
 }  # fmt: skip
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class Recorder(PairModel):
-    """Stands in for a model and writes down what it would have looked at."""
-
-    def __init__(self, families: Sequence[str]) -> None:
-        rules = {"merge": 0.5, "suggest": 0.5, "reach_m": REACH_M, "window_days": WINDOW_DAYS, "slope": 1, "shift": 0,
-                 "codes": {}, "channels": {}, "rate": 0.0,
-                 "families": families}  # fmt: skip
-        super().__init__("recorder", Forest([-1], [0.0], [0], [0], [0.0], [0], 0.0), rules)
-        self.row: list[float] | None = None
-        self.asked: Asked | None = None
-
-    def judge(self, sightings: Sequence[Sighting], asked: Asked) -> Judgement:
-        """Say "duplicate" of whatever has sightings; whether it joins is decided by what is known of it."""
-        self.asked, self.row = asked, features_of(sightings, asked, 0.0, 0.0) if sightings else None
-        return Judgement(1.0 if sightings else 0.0, likeliest(sightings), ())
 
 
 def train(request: TrainRequest) -> Card:
