@@ -2,7 +2,8 @@
 
 One lattice is laid over the whole layer; lattice lines and community lines are noded together, so that the cells share
 their sides exactly: closed, without gap or overlap, none across a community line (GB/T 30428.1-2013). A piece smaller
-than a fraction of a full cell joins the piece of its community with which it shares the longest side. The code is the
+than a fraction of a full cell, or than a square metre, joins the piece of its community with which it shares the longest
+side. The code is the
 community's 12 digits and a serial of three, from west to east and from north to south inside the community.
 """
 
@@ -47,7 +48,7 @@ def cut_unit_grids(
         raise LayerFaults(faults)
     plane = LocalPlane(*origin) if origin else communities.plane
     pieces, owners = _pieces(communities, plane, side_m)
-    groups = _merged(pieces, owners, plane, min_fraction * side_m * side_m)
+    groups = _merged(pieces, owners, plane, max(min_fraction * side_m * side_m, _TRACE_M2))
     shapes, places, owned = _joined(pieces, owners, groups, plane, side_m)
     order = np.lexsort((places[:, 0], -places[:, 1], owned))
     counts = np.bincount(owned, minlength=len(communities.cells))

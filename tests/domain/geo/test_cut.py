@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 import shapely.ops
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.cut import cut_unit_grids
@@ -25,12 +25,13 @@ def communities(line: list[tuple[float, float]], ragged: float = 0.0) -> Layer:
 
 
 @settings(max_examples=40)
+@example(line=[], ragged=0.001, fraction=0.0)  # a side 4 cm off the lattice: traces below a square metre
 @given(
-    st.lists(st.tuples(st.floats(250, 550), st.floats(100, 500)), max_size=4).map(
+    line=st.lists(st.tuples(st.floats(250, 550), st.floats(100, 500)), max_size=4).map(
         lambda points: sorted(points, key=lambda point: point[1])
     ),
-    st.floats(-1, 1),
-    st.sampled_from([0.0, 0.1, 0.25, 0.5]),
+    ragged=st.floats(-1, 1),
+    fraction=st.sampled_from([0.0, 0.1, 0.25, 0.5]),
 )
 def test_cells_cover_each_community_exactly(line: list[tuple[float, float]], ragged: float, fraction: float) -> None:
     layer = communities(line, ragged)
