@@ -2,9 +2,9 @@
 
 One lattice is laid over the whole layer; lattice lines and community lines are noded together, so that the cells share
 their sides exactly: closed, without gap or overlap, none across a community line (GB/T 30428.1-2013). A piece smaller
-than a fraction of a full cell, or than a square metre, joins the piece of its community with which it shares the longest
-side. The code is the
-community's 12 digits and a serial of three, from west to east and from north to south inside the community.
+than a fraction of a full cell, or than a square metre, joins the piece of its community with which it shares the
+longest side. The code is the community's 12 digits and a serial of three, from west to east and from north to south
+inside the community.
 """
 
 from __future__ import annotations
