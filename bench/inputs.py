@@ -134,12 +134,7 @@ def _readings(devices: int, records: int, samples: int) -> Iterator[dict[str, An
             "started_at": started,
             "offsets_ms": [nth * MINUTE for nth in range(samples)],
             "values": [
-                round(
-                    usual
-                    + wavers * ((minute * 7919 + device * 31) % 97 / 97)
-                    + (extra if spell and 60 <= minute < 70 else 0),
-                    2,
-                )
+                _value(usual, wavers, extra if spell and 60 <= minute < 70 else 0.0, minute, device)
                 for minute in minutes
             ],
             "seq": turn,
@@ -147,5 +142,5 @@ def _readings(devices: int, records: int, samples: int) -> Iterator[dict[str, An
         }
 
 
-def _value(usual: float, extra: float, minute: int, device: int) -> float:
-    return round(usual + (minute * 7919 + device * 31) % 97 / 97 + extra, 2)
+def _value(usual: float, wavers: float, extra: float, minute: int, device: int) -> float:
+    return round(usual + wavers * ((minute * 7919 + device * 31) % 97 / 97) + extra, 2)

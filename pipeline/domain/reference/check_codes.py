@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from pipeline.domain.reference.conditions import misread
-from pipeline.domain.reference.index import successor_key
+from pipeline.domain.reference.index import successor_key, successors_of
 from pipeline.domain.reference.model import CategoryKey, Reference, Row
 from pipeline.domain.reference.schema import KEYS
 from pipeline.errors import Fault
@@ -257,7 +257,7 @@ def _text(key: Hashable) -> str:
 
 def successors(reference: Reference) -> Iterator[Fault]:
     """A row of successors that leads back to itself: which list is the newest?"""
-    heirs = {row.key: successor_key(row) for row in reference.tables.categories if row.successor}
+    heirs = successors_of(reference.tables.categories)
     for number, row in enumerate(reference.tables.categories):
         passed, at = {row.key}, heirs.get(row.key)
         while at is not None and at not in passed:

@@ -70,7 +70,7 @@ def one_keys(categories: tuple[Category, ...]) -> dict[CategoryKey, CategoryKey]
     one of another family.
     """
     by_key = {row.key: row for row in categories}
-    heirs = {row.key: successor_key(row) for row in categories if row.successor}
+    heirs = successors_of(categories)
     rivals = Counter((key[0], heir) for key, heir in heirs.items())
     equal = {
         key: heir
@@ -78,6 +78,11 @@ def one_keys(categories: tuple[Category, ...]) -> dict[CategoryKey, CategoryKey]
         if rivals[key[0], heir] == 1 and heir in by_key and by_key[heir].family == by_key[key].family
     }
     return {key: _last(key, equal) for key in equal}
+
+
+def successors_of(categories: tuple[Category, ...]) -> dict[CategoryKey, CategoryKey]:
+    """Each key whose row names a successor, with that."""
+    return {row.key: successor_key(row) for row in categories if row.successor}
 
 
 def _last(key: CategoryKey, heirs: dict[CategoryKey, CategoryKey]) -> CategoryKey:

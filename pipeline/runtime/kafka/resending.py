@@ -106,8 +106,8 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Who writes (``Transactions``)."""
 
-    def commit(self, written: Any, offsets: Mapping[Place, int], reader: Any) -> None:
-        """All or nothing."""
+    def commit(self, written: Any, offsets: Mapping[Place, int], reader: Any, prefix: str) -> None:
+        """All or nothing, ``prefix`` before the topics."""
 
     def partitions(self, topic: str) -> int:
         """How many a topic has."""
@@ -189,7 +189,7 @@ class Resender:
         records = [held.record for place, count in due.items() for held in list(self._held[place])[:count]]
         written = [one for record in records for one in self._written(record, writer)]
         ends = {place: self._held[place][count - 1].record.offset + 1 for place, count in due.items()}
-        writer.commit([replace(one, topic=self._prefix + one.topic) for one in written], ends, reader.membership)
+        writer.commit(written, ends, reader.membership, self._prefix)
         self._point("committed")
         for place, count in due.items():
             for _ in range(count):

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from connectors.kafka.contract import key_of
 from connectors.librdkafka.following import Follower
@@ -76,13 +75,13 @@ class SendingAgain:
 
     def _commit(self, records: list[Again]) -> int:
         written = [part for one in records for part in self._written(one)]
-        self._transactions.commit(written, {})
+        self._transactions.commit(written, {}, prefix=self._prefix)
         return len(records)
 
     def _written(self, one: Again) -> Iterable[Written]:
         id_ = one.refused.id.encode()
-        yield replace(again(one), topic=self._prefix + one.refused.fact.topic)
-        yield Written(self._prefix + NOTES, id_, msgspec.json.encode(self.sent[one.refused.id]))
+        yield again(one)
+        yield Written(NOTES, id_, msgspec.json.encode(self.sent[one.refused.id]))
 
     def _note(self, one: Again, now: Millis) -> dict[str, Any]:
         return {"at": now, "by": self._user, "topic": one.refused.fact.topic, "corrected": list(one.fields)}

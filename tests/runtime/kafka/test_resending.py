@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.transactions import Superseded, Written
@@ -69,11 +70,11 @@ class Kafka:
     def close(self) -> None:
         """Nothing."""
 
-    def commit(self, written: Any, offsets: Mapping[Place, int], reader: Any) -> None:
+    def commit(self, written: Any, offsets: Mapping[Place, int], reader: Any, prefix: str) -> None:
         assert reader == b"me"
         if self.faults:
             raise self.faults.pop(0)
-        self.written += written
+        self.written += [replace(one, topic=prefix + one.topic) for one in written]
         self.done |= offsets
 
     def partitions(self, topic: str) -> int:
