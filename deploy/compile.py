@@ -29,6 +29,7 @@ from pipeline.compiled import ROOT as HOME  # noqa: E402
 
 WORK = FOLDER.parent / "compiled-c"
 """Where the C code goes; kept, so that a second compilation only does what changed."""
+CACHES = ROOT / "deploy" / "inline_caches.h"
 
 
 def say(text: str) -> None:
@@ -75,11 +76,17 @@ class _Build(build_ext):  # type: ignore[misc]
             )
             arguments = compiler._get_cc_args(options, debug, extra_preargs)
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                list(pool.map(lambda name: compiler._compile(name, *todo[name], arguments, extra, options), todo))
+                list(pool.map(lambda name: compiler._compile(name, *todo[name], arguments, extra + _caches(name), options), todo))
             return list(objects)
 
         compiler.compile = compile_all
         super().build_extensions()
+
+
+def _caches(name: str) -> list[str]:
+    """How the compiler is told of the inline caches: for the code of our modules, not for the runtime of mypyc."""
+    ours = Path(name).name.startswith(("__native_pipeline_", "__native_wangge_codecs"))
+    return ["-include", str(CACHES)] if ours else []
 
 
 def _codecs() -> Path:
