@@ -13,7 +13,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help setup servers run test check stack stack-down stack-status bench demo-kafka bench-kafka test-faults compile lock clean
+.PHONY: help setup servers compiler run test check stack stack-down stack-status bench demo-kafka bench-kafka test-faults compile lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -26,10 +26,13 @@ $(STAMP): requirements.lock pyproject.toml deploy/setup/python.sh
 servers: $(STAMP) ## Have the servers of stack and tests: Debian packages and the jars of Kafka; quick when they are there
 	@deploy/setup/servers.sh
 
+compiler: $(STAMP) ## Have a C compiler and the headers of Python, for the tests of compiled code; quick when they are there
+	@deploy/setup/compiler.sh
+
 run: $(STAMP) ## Simulate a day in a district, run it, print what became of it
 	@$(BIN)/wangge demo
 
-test: check servers ## Every check and every test
+test: check servers compiler ## Every check and every test
 	@$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(STAMP) ## Lint, formatting, types

@@ -24,12 +24,11 @@ sys.path.insert(0, str(ROOT))
 from setuptools import Distribution  # type: ignore[import-untyped]  # noqa: E402
 from setuptools.command.build_ext import build_ext  # type: ignore[import-untyped]  # noqa: E402
 
-from pipeline.compiled import FOLDER, GROUP, STAMP, digest, fresh, sources  # noqa: E402
+from pipeline.compiled import CACHES, FOLDER, GROUP, STAMP, digest, fresh, sources  # noqa: E402
 from pipeline.compiled import ROOT as HOME  # noqa: E402
 
 WORK = FOLDER.parent / "compiled-c"
 """Where the C code goes; kept, so that a second compilation only does what changed."""
-CACHES = ROOT / "deploy" / "inline_caches.h"
 
 
 def say(text: str) -> None:
@@ -46,17 +45,18 @@ def missing() -> str:
     return " ".join(lacks)
 
 
-def build() -> None:
-    """C code by mypyc, objects by the compiler on all processors, one library."""
+def build(words: list[str], group: str, work: Path, folder: Path) -> None:
+    """C code of the files named in ``words`` (beside options of mypy) into ``work``, one library of it into ``folder``.
+
+    Objects are made on all processors.
+    """
     from mypyc.build import mypycify
 
-    paths = [str(path.relative_to(HOME)) for path in (*sources(), _codecs())]
     modules = mypycify(
-        ["--config-file=pyproject.toml", *paths], opt_level="2", debug_level="0", multi_file=True,
-        group_name=GROUP.removesuffix("__mypyc"), target_dir=str(WORK),
+        words, opt_level="2", debug_level="0", multi_file=True, group_name=group, target_dir=str(work)
     )  # fmt: skip
-    command = _Build(Distribution({"name": "wangge", "ext_modules": modules}))
-    command.build_lib, command.build_temp = str(FOLDER), str(WORK / "objects")
+    command = _Build(Distribution({"name": group, "ext_modules": modules}))
+    command.build_lib, command.build_temp = str(folder), str(work / "objects")
     command.ensure_finalized()
     command.run()
 
@@ -75,8 +75,12 @@ class _Build(build_ext):  # type: ignore[misc]
                 output_dir, macros, include_dirs, sources, depends, extra_postargs
             )
             arguments = compiler._get_cc_args(options, debug, extra_preargs)
+
+            def one(name: str) -> None:
+                compiler._compile(name, *todo[name], arguments, extra + _caches(name), options)
+
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                list(pool.map(lambda name: compiler._compile(name, *todo[name], arguments, extra + _caches(name), options), todo))
+                list(pool.map(one, todo))
             return list(objects)
 
         compiler.compile = compile_all
@@ -84,9 +88,8 @@ class _Build(build_ext):  # type: ignore[misc]
 
 
 def _caches(name: str) -> list[str]:
-    """How the compiler is told of the inline caches: for the code of our modules, not for the runtime of mypyc."""
-    ours = Path(name).name.startswith(("__native_pipeline_", "__native_wangge_codecs"))
-    return ["-include", str(CACHES)] if ours else []
+    """How the compiler is told of the inline caches: for what mypyc made of modules, not for its runtime."""
+    return ["-include", str(CACHES)] if Path(name).name.startswith("__native_") else []
 
 
 def _codecs() -> Path:
@@ -110,7 +113,10 @@ def _codecs() -> Path:
 
 
 def main() -> int:
-    """0: compiled, or not possible here and said so; 1: it should have been possible."""
+    """0: compiled, or not possible here and said so; 1: it should have been. ``--lacks`` only names packages."""
+    if "--lacks" in sys.argv[1:]:
+        print(missing())
+        return 0
     if fresh():
         return 0
     lacks = missing()
@@ -124,7 +130,8 @@ def main() -> int:
     FOLDER.mkdir(parents=True)
     os.chdir(HOME)
     try:
-        build()
+        paths = [str(path.relative_to(HOME)) for path in (*sources(), _codecs())]
+        build(["--config-file=pyproject.toml", *paths], GROUP.removesuffix("__mypyc"), WORK, FOLDER)
     except (SystemExit, subprocess.CalledProcessError, Exception) as fault:
         say(f"failed ({fault}); everything runs as plain Python")
         return 1

@@ -24,6 +24,8 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "compiled"
 STAMP = FOLDER / "sources.digest"
+CACHES = ROOT / "deploy" / "inline_caches.h"
+"""What the generated code remembers of its look-ups; compiled into each module."""
 GROUP = "wangge__mypyc"
 """The one library that holds the code of all modules; each module is a shim of it."""
 CODECS = "wangge_codecs"
@@ -111,7 +113,7 @@ def digest() -> str:
     package = ROOT / "pipeline"
     near = [path for folder in LOOKED_AT for path in (package / folder).rglob("*.py")]
     found = hashlib.blake2b(sys.version.encode(), digest_size=16)
-    for path in sorted({*near, *package.glob("*.py"), *sources()}):
+    for path in sorted({*near, *package.glob("*.py"), *sources(), *CACHES.parent.glob(CACHES.name)}):
         found.update(path.read_bytes())
     return found.hexdigest()
 
