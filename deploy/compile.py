@@ -95,7 +95,8 @@ def _caches(name: str) -> list[str]:
 def _codecs() -> Path:
     """The generated codecs of what comes in and goes out by the million, written out as a module."""
     from pipeline.wire import ready
-    from pipeline.wire.avrocode import compile_reader, compile_writer
+    from pipeline.wire.avrocode import compile_reader
+    from pipeline.wire.avrowrite import compile_writer
     from pipeline.wire.serde import struct_reader
     from schemas.catalogue import newest
 

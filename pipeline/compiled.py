@@ -95,6 +95,7 @@ MODULES = (
     "pipeline.state",
     "pipeline.topology",
     "pipeline.wire.avrocode",
+    "pipeline.wire.avrowrite",
     "pipeline.wire.bulk",
     "pipeline.wire.serde",
 )

@@ -1,4 +1,4 @@
-"""Avro's binary encoding compiled to straight-line Python, once for each schema.
+"""Avro's binary encoding compiled to straight-line Python, once for each schema: the readers, and what writers share.
 
 A general decoder looks up every field's type for every record; here that is done once and the result is a plain
 function, about twice as fast as fastavro on the wide records of this project. Tests hold both to the same bytes.
@@ -12,7 +12,7 @@ the data, which the caller checks. Every item of an array takes at least one byt
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, cast
 
 from pipeline.wire.ready import Codec, ready_made
@@ -20,10 +20,7 @@ from pipeline.wire.ready import Codec, ready_made
 Reader = Callable[[bytes, int], tuple[Any, int]]
 """Decodes one value at a position: the value and the position after it."""
 
-Writer = Callable[[bytearray, Any], None]
-"""Appends one encoded value."""
-
-_DOUBLE = struct.Struct("<d")
+DOUBLE = struct.Struct("<d")
 
 
 def refuse(what: str) -> NoReturn:
@@ -126,54 +123,12 @@ def _read_doubles(data: bytes, at: int, count: int) -> tuple[list[float], int]:
     if end > len(data):
         refuse("an item reaches past the end")
     if count == 1:
-        return [_DOUBLE.unpack_from(data, at)[0]], end
+        return [DOUBLE.unpack_from(data, at)[0]], end
     return list(struct.unpack_from(f"<{count}d", data, at)), end
 
 
-def _write_longs(out: bytearray, numbers: Sequence[int]) -> None:
-    put = out.append
-    for number in numbers:
-        if 0 <= number < 64:
-            put(number << 1)
-        elif 64 <= number < 8192:
-            put(number << 1 & 127 | 128)
-            put(number >> 6)
-        elif 8192 <= number < 1048576:
-            out += bytes((number << 1 & 127 | 128, number >> 6 & 127 | 128, number >> 13))
-        else:
-            _write_long(out, number)
-
-
-def _write_ints(out: bytearray, numbers: Sequence[int]) -> None:
-    if not (min(numbers) >= -0x80000000 and max(numbers) <= 0x7FFFFFFF):
-        refuse("a number has more than 32 bits")
-    _write_longs(out, numbers)
-
-
-def _write_doubles(out: bytearray, numbers: Sequence[float]) -> None:
-    out += struct.pack(f"<{len(numbers)}d", *numbers)
-
-
 _BULK_READ = {"int": _read_ints, "long": _read_longs, "double": _read_doubles}
-_BULK_WRITE = {"int": _write_ints, "long": _write_longs, "double": _write_doubles}
-"""Arrays of these are read and written by one call for the whole array."""
-
-
-def _write_long(out: bytearray, number: int) -> None:
-    """Append a number of up to 64 bits with sign."""
-    if not -0x8000000000000000 <= number <= 0x7FFFFFFFFFFFFFFF:
-        refuse(f"{number} has more than 64 bits")
-    number = (number << 1) ^ (number >> 63)
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-
-
-def _write_int(out: bytearray, number: int) -> None:
-    if not -0x80000000 <= number <= 0x7FFFFFFF:
-        refuse(f"{number} has more than 32 bits")
-    _write_long(out, number)
+"""Arrays of these are read by one call for a whole block."""
 
 
 def compile_reader(schema: Any, classes: Mapping[str, type] | None = None) -> Reader:
@@ -182,21 +137,11 @@ def compile_reader(schema: Any, classes: Mapping[str, type] | None = None) -> Re
     source.value(schema, 1, "out")
     source.lines.append(" return out, p")
     return cast(
-        Reader, _function("def read(d, p):", source.lines, source.names | {"_long": _read_long, "_int": _read_int})
+        Reader, function("def read(d, p):", source.lines, source.names | {"_long": _read_long, "_int": _read_int})
     )
 
 
-def compile_writer(schema: Any, attributes: bool = False) -> Writer:
-    """An encoder of mappings, where a missing field takes its default; or of objects with attributes."""
-    source = _WriterSource(attributes)
-    source.value(schema, 1, "v")
-    source.lines.append(" return None")
-    return cast(
-        Writer, _function("def write(o, v):", source.lines, source.names | {"_long": _write_long, "_int": _write_int})
-    )
-
-
-def _function(head: str, lines: list[str], names: dict[str, Any]) -> Any:
+def function(head: str, lines: list[str], names: dict[str, Any]) -> Any:
     ready = ready_made(Codec(head, lines, names))
     if ready is not None:
         return ready
@@ -205,13 +150,13 @@ def _function(head: str, lines: list[str], names: dict[str, Any]) -> Any:
     return space[head[4:].partition("(")[0]]
 
 
-class _Source:
+class Source:
     """Lines of generated code, the named types met so far, and fresh variable names."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.named: dict[str, Any] = {}
-        self.names: dict[str, Any] = {"_pack": _DOUBLE.pack, "_unpack": _DOUBLE.unpack_from, "refuse": refuse}
+        self.names: dict[str, Any] = {"_pack": DOUBLE.pack, "_unpack": DOUBLE.unpack_from, "refuse": refuse}
         self.fresh = 0
 
     def say(self, depth: int, *lines: str) -> None:
@@ -241,7 +186,7 @@ class _Source:
         raise NotImplementedError
 
 
-class _ReaderSource(_Source):
+class _ReaderSource(Source):
     """Emits the decoder. ``d`` is the data, ``p`` the position, ``n`` the number at hand."""
 
     def __init__(self, classes: Mapping[str, type]) -> None:
@@ -338,78 +283,3 @@ class _ReaderSource(_Source):
             self.names[f"C{schema['name']}"] = cls
             listed = ", ".join(f"{name}={variable}" for name, variable in parts)
             self.say(depth, f"{target} = C{schema['name']}({listed})")
-
-
-class _WriterSource(_Source):
-    """Emits the encoder. ``o`` is the output; the target of a value is the expression or variable it is in."""
-
-    def __init__(self, attributes: bool) -> None:
-        super().__init__()
-        self.attributes = attributes
-
-    def optional(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"if {target} is None: o.append(0)", "else:", " o.append(2)")
-        self.value(schema, depth + 1, target)
-
-    def on_null(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"if {target} is not None: refuse('null expected')")
-
-    def on_boolean(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"o.append(1 if {target} else 0)")
-
-    def on_long(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"if 0 <= {target} < 64: o.append({target} << 1)", f"else: _long(o, {target})")
-
-    def on_int(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"if 0 <= {target} < 64: o.append({target} << 1)", f"else: _int(o, {target})")
-
-    def on_double(self, schema: Any, depth: int, target: str) -> None:
-        self.say(depth, f"o += _pack({target})")
-
-    def on_string(self, schema: Any, depth: int, target: str, encode: str = ".encode()") -> None:
-        self.say(
-            depth, f"e = {target}{encode}", "n = len(e)", "if n < 64: o.append(n << 1)", "else: _long(o, n)", "o += e"
-        )
-
-    def on_bytes(self, schema: Any, depth: int, target: str) -> None:
-        self.on_string(schema, depth, target, "")
-
-    def on_enum(self, schema: Any, depth: int, target: str) -> None:
-        symbols = self.name("s")
-        self.names[symbols] = {symbol: 2 * place for place, symbol in enumerate(schema["symbols"])}
-        self.say(depth, f"o.append({symbols}[{target}])")
-
-    def on_array(self, schema: Any, depth: int, target: str) -> None:
-        if isinstance(schema["items"], str) and schema["items"] in _BULK_WRITE:
-            write = self.name("w")
-            self.names[write] = _BULK_WRITE[schema["items"]]
-            self.say(depth, f"if {target}:", f" _long(o, len({target}))", f" {write}(o, {target})", "o.append(0)")
-            return
-        item = self.name("i")
-        self.say(depth, f"if {target}:", f" _long(o, len({target}))", f" for {item} in {target}:")
-        self.value(schema["items"], depth + 2, item)
-        self.say(depth, "o.append(0)")
-
-    def on_map(self, schema: Any, depth: int, target: str) -> None:
-        key, item = self.name("k"), self.name("i")
-        self.say(depth, f"if {target}:", f" _long(o, len({target}))", f" for {key}, {item} in {target}.items():")
-        self.value("string", depth + 2, key)
-        self.value(schema["values"], depth + 2, item)
-        self.say(depth, "o.append(0)")
-
-    def on_record(self, schema: Any, depth: int, target: str) -> None:
-        for field in schema["fields"]:
-            variable = self.name("f")
-            self.say(depth, f"{variable} = {self.access(field, target)}")
-            self.value(field["type"], depth, variable)
-
-    def access(self, field: dict[str, Any], target: str) -> str:
-        """The expression of a field; defaults are constants, shared and only read."""
-        if self.attributes:
-            return f"{target}.{field['name']}"
-        if "default" not in field:
-            return f"{target}[{field['name']!r}]"
-        default = self.name("d")
-        is_bytes = field["type"] == "bytes"  # whose default is written as text of code points 0 to 255
-        self.names[default] = field["default"].encode("latin-1") if is_bytes else field["default"]
-        return f"{target}.get({field['name']!r}, {default})"

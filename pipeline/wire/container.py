@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from pipeline.wire.avrocode import compile_reader, compile_writer, refuse
+from pipeline.wire.avrocode import compile_reader, refuse
+from pipeline.wire.avrowrite import compile_writer
 
 BLOCK_BYTES = 64_000
 """A block is closed when it holds this many bytes."""
@@ -28,23 +29,24 @@ _read_meta, _put_meta = compile_reader(_META), compile_writer(_META)
 
 
 class ContainerWriter:
-    """Writes a container file. The caller appends one encoded record to ``block`` and calls :meth:`next`."""
+    """Writes a container file of encoded records, block by block."""
 
     def __init__(self, stream: BinaryIO, schema: Any, codec: str, sync: bytes) -> None:
         if codec not in CODECS:
             refuse(f"codec {codec!r}: use one of {', '.join(CODECS)}")
-        self.block = bytearray()
+        self._block = bytearray()
         self._stream, self._codec, self._sync = stream, codec, sync
         self._held = self._total = 0
         text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-        head = bytearray(MAGIC)
+        head = [MAGIC]
         _put_meta(head, {"avro.codec": codec.encode(), "avro.schema": text.encode()})
-        stream.write(bytes(head + sync))
+        stream.write(b"".join([*head, sync]))
 
-    def next(self) -> None:
-        """One more record is in ``block``."""
+    def add(self, record: bytes) -> None:
+        """Append one record."""
+        self._block += record
         self._held += 1
-        if len(self.block) >= BLOCK_BYTES:
+        if len(self._block) >= BLOCK_BYTES:
             self._flush()
 
     def close(self) -> int:
@@ -54,14 +56,14 @@ class ContainerWriter:
         return self._total
 
     def _flush(self) -> None:
-        packed = pack(self.block, self._codec)
-        frame = bytearray()
+        packed = pack(self._block, self._codec)
+        frame: list[bytes] = []
         _put_long(frame, self._held)
         _put_long(frame, len(packed))
-        self._stream.write(bytes(frame + packed + self._sync))
+        self._stream.write(b"".join([*frame, packed, self._sync]))
         self._total += self._held
         self._held = 0
-        self.block.clear()
+        self._block.clear()
 
 
 class ContainerReader:

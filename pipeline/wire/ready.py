@@ -25,6 +25,8 @@ TOLD = (
 BETWEEN = ("LocatedReport", "NeighbourNotice")
 """Schemas of what one stage writes and the next reads."""
 MODULE = "wangge_codecs"
+GIVEN = ("_pack", "_unpack", "_small", "refuse")
+"""What every function may use; the module has each of them once."""
 _DATA = (dict, list, tuple, str, bytes, int, float, bool, type(None))
 _KINDS = {"l": "list[Any]", "m": "dict[Any, Any]"}
 
@@ -74,16 +76,19 @@ def module_text(codecs: Sequence[Codec]) -> str:
     """The source of the module of these codecs, with the types that make compiled code quick."""
     heads = {
         "from __future__ import annotations", "from struct import Struct", "from typing import Any, Final",
-        "from pipeline.wire.avrocode import refuse",
+        "from pipeline.wire.avrocode import refuse", "from pipeline.wire.avrowrite import SMALL",
     }  # fmt: skip
     bodies: list[str] = []
     for codec in {one.key: one for one in codecs}.values():
         heads.update(_imports(codec))
         bodies += ["", "", *_function(codec)]
-    doubles = ['_double = Struct("<d")', "_pack: Final = _double.pack", "_unpack: Final = _double.unpack_from"]
+    given = [
+        '_double = Struct("<d")', "_pack: Final = _double.pack", "_unpack: Final = _double.unpack_from",
+        "_small: Final[tuple[bytes, ...]] = SMALL",
+    ]  # fmt: skip
     first = "from __future__ import annotations"
     return "\n".join(
-        ['"""Generated: see pipeline/wire/ready.py."""', first, *sorted(heads - {first}), "", *doubles, *bodies, ""]
+        ['"""Generated: see pipeline/wire/ready.py."""', first, *sorted(heads - {first}), "", *given, *bodies, ""]
     )
 
 
@@ -91,25 +96,25 @@ def _imports(codec: Codec) -> Iterator[str]:
     for name, value in codec.names.items():
         if isinstance(value, type):
             yield f"from {value.__module__} import {value.__name__} as {name}"
-        elif not isinstance(value, _DATA) and name not in ("_pack", "_unpack", "refuse"):
-            yield f"from pipeline.wire.avrocode import {value.__name__}"
+        elif not isinstance(value, _DATA) and name not in GIVEN:
+            yield f"from {value.__module__} import {value.__name__}"
 
 
 def _function(codec: Codec) -> Iterator[str]:
     """The function under its key; data become constants before it, calls go to functions by their own names."""
-    data = {name: value for name, value in codec.names.items() if isinstance(value, _DATA)}
+    data = {name: value for name, value in codec.names.items() if isinstance(value, _DATA) and name not in GIVEN}
     for name, value in data.items():
         yield f"{codec.key}_{name}: Final[Any] = {value!r}"
     reads = codec.head.startswith("def read")
-    arguments = "d: bytes, p: int) -> tuple[Any, int]" if reads else "o: bytearray, v: Any) -> None"
+    arguments = "d: bytes, p: int) -> tuple[Any, int]" if reads else "o: list[Any], v: Any) -> None"
     yield f"def {codec.key}({arguments}:"
     body = "\n".join(codec.lines)
     for name, value in codec.names.items():
-        if not isinstance(value, (*_DATA, type)) and name not in ("_pack", "_unpack", "refuse"):
+        if not isinstance(value, (*_DATA, type)) and name not in GIVEN:
             body = re.sub(rf"\b{name}\(", f"{value.__name__}(", body)
     for name in data:
         body = re.sub(rf"\b{name}\b(?=[\[)])", f"{codec.key}_{name}", body)
-    assigned = set(re.findall(r"\b([bfiklm]\d+|out|b|e|n|c|q)\b(?=(?:, \w+)? ?,? = )|(?<=for )([ik]\d+)\b", body))
+    assigned = set(re.findall(r"\b([bfiklm]\d+|out|b|e|n|c|q|t)\b(?=(?:, \w+)? ?,? = )|(?<=for )([ik]\d+)\b", body))
     for variable in sorted({one or other for one, other in assigned} | set(re.findall(r"(?<=, )(i\d+)(?= in )", body))):
         yield f" {variable}: {_type(variable, reads)}"
     yield body
@@ -120,4 +125,4 @@ def _type(variable: str, reads: bool) -> str:
         return "int"
     if reads and variable[0] in _KINDS and variable != "l":
         return _KINDS[variable[0]]
-    return "bytes" if variable == "e" else "Any"
+    return {"e": "bytes", "t": "str"}.get(variable, "Any")

@@ -30,7 +30,8 @@ from pipeline.events.facts import FACTS, Samples
 from pipeline.events.intake import BorderCandidate, Candidate, Classification, LocatedReport, Place, ScreenedReport
 from pipeline.events.records import Body, Evidence, Origin
 from pipeline.events.status import CaseStatus
-from pipeline.wire.avrocode import Reader, Writer, compile_reader, compile_writer
+from pipeline.wire.avrocode import Reader, compile_reader
+from pipeline.wire.avrowrite import Writer, compile_writer
 from pipeline.wire.bulk import Read, read_all
 from pipeline.wire.container import ContainerReader, ContainerWriter, unpack
 from schemas.catalogue import Schema, catalogue, newest, without_logical_types
@@ -81,14 +82,15 @@ def encode(name: str, value: Body | Value) -> bytes:
     is not published.
     """
     head, cap, write_body, write_struct = _writer(name)
-    out = bytearray(head)
+    pieces = [head]
     try:
-        (write_struct if isinstance(value, msgspec.Struct) else write_body)(out, value)
+        (write_struct if isinstance(value, msgspec.Struct) else write_body)(pieces, value)
+        out = b"".join(pieces)
     except _UNWRITABLE as fault:
         raise _unwritable(name, value, fault) from fault
     if len(out) > cap:
         raise InvalidRecord(Reason.OVERSIZE, name, f"{len(out)} bytes", f"send at most {cap} bytes in one record")
-    return bytes(out)
+    return out
 
 
 def encode_struct(value: Value) -> bytes:
@@ -181,11 +183,12 @@ def write_container(stream: BinaryIO, name: str, bodies: Iterable[Body], codec: 
     schema, write = newest(name), _body_writer(name)
     file = ContainerWriter(stream, schema.avro, codec, schema.fingerprint * 2)
     for body in bodies:
+        pieces: list[bytes] = []
         try:
-            write(file.block, body)
+            write(pieces, body)
+            file.add(b"".join(pieces))
         except _UNWRITABLE as fault:
             raise _unwritable(name, body, fault) from fault
-        file.next()
     return file.close()
 
 
@@ -324,7 +327,7 @@ def _unwritable(name: str, value: object, fault: Exception) -> InvalidRecord:
             continue
         try:
             one = {"type": "record", "name": "One", "fields": [field]}
-            compile_writer(one, attributes=isinstance(value, msgspec.Struct))(bytearray(), value)
+            compile_writer(one, attributes=isinstance(value, msgspec.Struct))([], value)
         except _UNWRITABLE:
             kind = json.dumps(field["type"], ensure_ascii=False)[:120]
             return InvalidRecord(Reason.WRONG_TYPE, f"{name}.{field['name']}", body[field["name"]], f"send a {kind}")

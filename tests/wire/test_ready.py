@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from pipeline.wire import ready
-from pipeline.wire.avrocode import compile_reader, compile_writer
+from pipeline.wire.avrocode import compile_reader
+from pipeline.wire.avrowrite import Writer, compile_writer
 from pipeline.wire.serde import HEAD, STRUCTS, encode_struct, struct_reader
 from schemas.catalogue import FOLDER, catalogue, newest
 from schemas.mapping import body_from_text
@@ -36,6 +37,12 @@ def written_out(codecs: list[ready.Codec]) -> ModuleType:
     return module
 
 
+def written(write: Writer, value: Any) -> bytes:
+    pieces: list[bytes] = []
+    write(pieces, value)
+    return b"".join(pieces)
+
+
 def values(name: str) -> list[Any]:
     paths = sorted((FOLDER / "examples" / name).glob("good-*.json"))
     return [msgspec.json.decode(path.read_bytes(), type=STRUCTS[name]) for path in paths]
@@ -49,11 +56,9 @@ def test_a_codec_that_is_written_out_does_what_the_one_made_at_run_time_does(
     module = written_out(recorded)
     read_again, write_again = (getattr(module, codec.key) for codec in recorded)
     for body in bodies(name):
-        one, other = bytearray(), bytearray()
-        write(one, body)
-        write_again(other, body)
+        one, other = written(write, body), written(write_again, body)
         assert one == other
-        assert read(bytes(one), 0) == read_again(bytes(one), 0) == (body, len(one))
+        assert read(one, 0) == read_again(one, 0) == (body, len(one))
 
 
 @pytest.mark.parametrize("name", ready.TOLD)
@@ -61,10 +66,8 @@ def test_what_is_told_is_written_alike_by_a_codec_that_is_written_out(name: str,
     write = compile_writer(newest(name).plain, attributes=True)
     (write_again,) = (getattr(written_out(recorded), codec.key) for codec in recorded)
     for value in values(name):
-        one, other = bytearray(), bytearray()
-        write(one, value)
-        write_again(other, value)
-        assert one == other
+        one = written(write, value)
+        assert one == written(write_again, value)
         assert len(one) > 0
 
 
