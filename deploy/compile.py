@@ -105,7 +105,7 @@ def _codecs() -> Path:
         compile_reader(newest(name).plain)
     for name in ready.TOLD:
         compile_writer(newest(name).plain, attributes=True)
-    for name in ready.BETWEEN:
+    for name in (*ready.BETWEEN, *ready.STORED):
         struct_reader(name)
     path = WORK / f"{ready.MODULE}.py"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,8 @@ TOLD = (
 """Schemas of what a worker writes of nearly every record."""
 BETWEEN = ("LocatedReport", "NeighbourNotice")
 """Schemas of what one stage writes and the next reads."""
+STORED = tuple([name for name in TOLD if name not in (*BETWEEN, "CaseStatus")])
+"""Schemas of what the sink reads of nearly every record."""
 MODULE = "wangge_codecs"
 GIVEN = ("_pack", "_unpack", "_small", "refuse")
 """What every function may use; the module has each of them once."""
