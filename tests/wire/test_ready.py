@@ -71,7 +71,7 @@ def test_what_is_told_is_written_alike_by_a_codec_that_is_written_out(name: str,
         assert len(one) > 0
 
 
-@pytest.mark.parametrize("name", (*ready.BETWEEN, *ready.STORED))
+@pytest.mark.parametrize("name", [*ready.BETWEEN, *ready.STORED])
 def test_what_stages_tell_each_other_or_the_sink_is_read_alike_by_a_codec_that_is_written_out(
     name: str, recorded: list[ready.Codec]
 ) -> None:
