@@ -50,6 +50,11 @@ def test_the_story_of_both_cases_tells_why_they_were_merged(wangge: Wangge, tmp_
         an_act(west, "reclassify", "acceptor", 2, reason_code="wrong_category", to_category=CATEGORY),
     )
     beside = next(case for case in cases() if case not in (west, east))
+    for case in (east, beside):
+        (row,) = wangge("cases", "show", case, "--store", store, "--json").document["taken_apart"]
+        assert (row["case_id"], row["from_case"], row["undone"]) == (beside, east, "link")
+        text = wangge("cases", "show", case, "--store", store).out.partition("\nTaken apart\n")[2].partition("\n\n")[0]
+        assert [word for word in (beside, east, "link", "dispatcher", "not_the_same") if word not in text] == []
     for case in (west, east):
         (row,) = wangge("cases", "show", case, "--store", store, "--json").document["merges"]
         assert (row["case_id"], row["into"], row["how"]) == (east, west, "duplicate")
