@@ -66,7 +66,9 @@ SHOWN: dict[str, list[str]] = {
         "at", "case_id", "into", "how", "distance_m", "gap_ms", "error_m", "similarity", "score", "rule", "candidates",
         "probabilities",
     ],
-    "taken_apart": ["at", "case_id", "from_case", "undone", "report_id", "reports", "actor_role", "reason_code", "reason"],
+    "taken_apart": [
+        "at", "case_id", "from_case", "undone", "report_id", "reports", "actor_role", "reason_code", "reason",
+    ],
     "repeat_handling": ["at", "case_id", "report_id", "department", "number", "earlier_case", "first_case", "gap_ms"],
     "refused_actions": ["at", "action", "state", "actor_role", "reason"],
     "feedback": ["at", "report_id", "state", "department"],
