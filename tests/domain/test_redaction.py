@@ -199,6 +199,21 @@ def test_no_digits_of_a_planted_number_are_left(make: Callable[[random.Random], 
         assert not any(character.isdigit() for character in left), (planted, left)
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("建设路393号公交站旁", "建设路[门牌]公交站旁"),
+        ("幸福路12号公寓二楼", "幸福路[门牌]公寓二楼"),
+        ("人民路8号文具店、15号车库", "人民路[门牌]文具店、15号车库"),
+        ("长江路26号机房漏水", "长江路[门牌]机房漏水"),
+        ("园区街3号通信井", "园区街[门牌]通信井"),
+        ("中山路12号井盖、9号灯杆、7号站", "中山路12号井盖、9号灯杆、7号站"),
+    ],
+)
+def test_what_stands_behind_a_number_of_a_road_does_not_hide_the_door(text: str, left: str) -> None:
+    assert redact(text).text == left
+
+
 def test_several_kinds_in_one_text_are_each_replaced_in_place() -> None:
     text = "本人张三，家住解放路88号阳光小区3栋501室，电话13812345678，身份证11010519491231002X，车牌沪A12345"
     expected = "本人[姓名]，家住解放路[门牌]阳光小区[门牌]，电话[手机号]，身份证[身份证]，车牌[车牌]"

@@ -16,6 +16,8 @@ _ROOM_ALONE: Final = r"(?:室|号房|房(?![价产子屋租款贷改型源主东
 _ROOM: Final = rf"(?:{_ROOM_ALONE}|房间|户)"
 # What 号 may be part of without being a door: lines, documents, wells, poles, gates, and so on.
 _NO_DOOR: Final = r"(?![线令井杆灯桥泵机车文公通路坑闸站])(?!口|出口|入口|台风|电梯)"
+# Behind a road fewer of them: documents and vehicles stand by no road, but 8号公寓, 12号文具店 and 5号车库 do.
+_NO_DOOR_OF_ROAD: Final = r"(?![线井杆灯桥泵路闸站])(?!口|出口|入口|台风|电梯)"
 # The last character of a road a number belongs to. 马路5号 and 公路12号 are days or marks rather than doors.
 _ROAD_ENDS: Final = "路街巷弄同道"
 _ROAD: Final = (
@@ -31,7 +33,7 @@ _CHAIN: Final = (  # what may follow the first number of a door: more blocks, a 
 # Every alternative is told from the first character on, consumed by one class: so the search skips along a text.
 _DOOR: Final = re.compile(
     rf"[{_ROAD_ENDS}{_DIGITS}]"
-    rf"(?:{_ROAD}\s*{_NUM}(?:\s*[-－~、至]\s*{_NUM})?\s*(?:号院|号楼|号{_NO_DOOR}|弄){_CHAIN}"
+    rf"(?:{_ROAD}\s*{_NUM}(?:\s*[-－~、至]\s*{_NUM})?\s*(?:号院|号楼|号{_NO_DOOR_OF_ROAD}|弄){_CHAIN}"
     rf"|(?<![{_ROAD_ENDS}])(?:"
     rf"{_NUM_REST}\s*{_BLOCK}(?:\s*{_NUM}\s*(?:{_BLOCK}|楼|层))*\s*"
     rf"(?:{_NUM}\s*(?:单元|{_ROOM})|(?<=[号栋幢座楼元层#])[-－]?{_ROOM_NUMBER})"
