@@ -23,6 +23,26 @@ typedef struct {
     Py_ssize_t offset;
 } WgSlot;
 
+/* A field of a named tuple: its place (_collectionsmodule.c of Python 3.11). */
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t index;
+    PyObject *doc;
+} WgField;
+
+/* Where in an object of a type the attribute lies that a descriptor gives; 0 for what has no fixed place. */
+static __attribute__((unused)) Py_ssize_t wg_offset_of(PyTypeObject *type, PyObject *descriptor) {
+    if (Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) {
+        PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
+        return member->type == T_OBJECT_EX ? member->offset : 0;
+    }
+    if (PyType_FastSubclass(type, Py_TPFLAGS_TUPLE_SUBCLASS) &&
+        strcmp(Py_TYPE(descriptor)->tp_name, "_collections._tuplegetter") == 0) {
+        return (Py_ssize_t)(offsetof(PyTupleObject, ob_item) + sizeof(PyObject *) * ((WgField *)descriptor)->index);
+    }
+    return 0;
+}
+
 static __attribute__((noinline, unused)) PyObject *wg_find_slot(PyObject *object, PyObject *name, WgSlot *slot) {
     PyTypeObject *type = Py_TYPE(object);
     if (slot->type == type && slot->version == 0) {
@@ -32,12 +52,10 @@ static __attribute__((noinline, unused)) PyObject *wg_find_slot(PyObject *object
     slot->version = 0;
     if (type->tp_getattro == PyObject_GenericGetAttr) {
         PyObject *found = _PyType_Lookup(type, name);
-        if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type)) {
-            PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
-            if (member->type == T_OBJECT_EX && PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG)) {
-                slot->version = type->tp_version_tag;
-                slot->offset = member->offset;
-            }
+        Py_ssize_t offset = found == NULL ? 0 : wg_offset_of(type, found);
+        if (offset > 0 && PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG)) {
+            slot->version = type->tp_version_tag;
+            slot->offset = offset;
         }
     }
     return PyObject_GetAttr(object, name);

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.domain.lexicon import Choice, Lexicon, Sighting, WordScan
@@ -36,14 +35,13 @@ CITIZENS = frozenset({"hotline", "citizen-app", "chat-group", "open311", "web"})
 _CALM: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
 class Named:
     """A category that was found, how, and how sure."""
 
-    category: Category | None
-    confidence: float
-    method: str
-    candidates: tuple[Candidate, ...] = ()
+    def __init__(
+        self, category: Category | None, confidence: float, method: str, candidates: tuple[Candidate, ...] = ()
+    ) -> None:
+        self.category, self.confidence, self.method, self.candidates = category, confidence, method, candidates
 
 
 class Classifier:
@@ -84,14 +82,14 @@ class Classifier:
         category = named.category
         return Classification(
             standard=category.standard if category else "",
-            kind=category.kind.value if category else "",
+            kind=category.kind._value_ if category else "",
             code=category.code if category else "",
             family=category.family if category else "",
             nature=self._nature(report, category),
             confidence=round(named.confidence, 4),
             method=named.method,
             candidates=named.candidates,
-            case_class=rule.case_class.value if rule else CaseClass.GENERAL.value,
+            case_class=rule.case_class._value_ if rule else CaseClass.GENERAL._value_,
             class_rule=rule.id if rule else "",
             class_reason=rule.reason if rule else "",
             urgent_words=tuple([sighting.word for sighting in sighted]),
@@ -170,7 +168,7 @@ class Classifier:
             return Named(kin, sum(share for _, share in choice.shares) / 2, "lexicon_kin", candidates)
         subject = self.reference.subject(report.subject_code) if report.subject_code else None
         if subject is not None and subject.category and subject.kind is not None:
-            category = self.reference.category(subject.standard, subject.kind.value, subject.category)
+            category = self.reference.category(subject.standard, subject.kind._value_, subject.category)
             return Named(category, 0.6, "subject", candidates)
         return Named(None, choice.confidence, "none", candidates)
 
@@ -201,9 +199,9 @@ class Classifier:
         if report.appeal_type == "praise":
             return "praise"
         if category is not None:
-            return category.nature.value
+            return category.nature._value_
         subject = self.reference.subject(report.subject_code) if report.subject_code else None
-        return subject.nature.value if subject is not None else "fault"
+        return subject.nature._value_ if subject is not None else "fault"
 
     def _unknown(self, report: ScreenedReport) -> tuple[str, ...]:
         """Codes that the reference set does not know: a mapping has gone stale, or a register has a gap."""

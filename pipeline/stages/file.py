@@ -8,7 +8,6 @@ for a person, a value or a place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
@@ -32,13 +31,11 @@ COMPARE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Judged:
     """What one group of rows says: ``True`` files, ``False`` is below, ``None`` lacks a value."""
 
-    holds: bool | None
-    row: FilingStandard
-    measured: float | None = None
+    def __init__(self, holds: bool | None, row: FilingStandard, measured: float | None = None) -> None:
+        self.holds, self.row, self.measured = holds, row, measured
 
 
 def file(located: LocatedReport, reference: Reference) -> Filing:

@@ -16,7 +16,6 @@ is not, people do (triage), with its candidates before them. Units that were mer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,13 +41,11 @@ WORTH_NAMING = 0.05
 MOST_FROM_HISTORY = 3
 
 
-@dataclass(frozen=True, slots=True)
 class Option:
     """One unit that might act, with the reason it came up and the duty line behind it."""
 
-    department: str
-    reason: str
-    duty: Duty | None = None
+    def __init__(self, department: str, reason: str, duty: Duty | None = None) -> None:
+        self.department, self.reason, self.duty = department, reason, duty
 
 
 def _by_code(line: Duty) -> bool:

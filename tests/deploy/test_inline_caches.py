@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -47,6 +47,20 @@ class Wide(msgspec.Struct):
     size: int
 
 
+class Pair(NamedTuple):
+    colour: str
+    size: int
+
+
+class Turned(NamedTuple):
+    size: int
+    colour: str
+
+
+class Named(Pair):
+    """One that inherits the field, and has attributes of its own."""
+
+
 class Plain:
     def __init__(self, size: int) -> None:
         self.size = size
@@ -84,8 +98,14 @@ def twice(call: Callable[[], Any]) -> Any:
 
 
 def test_one_place_meets_objects_of_several_classes(cached: Any) -> None:
-    met = [Small(1), Wide("red", 2), Plain(3), Reckoned(), Small(4), Wide("blue", 5), Plain(6)]
-    assert [cached.size_of(one) for one in met + met] == [1, 2, 3, 7, 4, 5, 6] * 2
+    met = [Small(1), Wide("red", 2), Plain(3), Reckoned(), Pair("red", 4), Turned(5, "red"), Named("red", 6), Small(8)]
+    assert [cached.size_of(one) for one in met + met] == [1, 2, 3, 7, 4, 5, 6, 8] * 2
+
+
+@pytest.mark.parametrize("make", [Small, Plain, lambda size: Wide("", size), lambda size: Pair("", size),
+                                  lambda size: Turned(size, ""), lambda size: Named("", size)])  # fmt: skip
+def test_objects_of_one_class_each_have_their_own_value(cached: Any, make: Callable[[int], Any]) -> None:
+    assert [cached.size_of(make(number)) for number in range(300)] == list(range(300))
 
 
 def test_an_empty_slot_is_an_attribute_that_is_not_there(cached: Any) -> None:
