@@ -39,6 +39,7 @@ SURE = 0.6
 WORTH_NAMING = 0.05
 """Units less likely than this are no candidates."""
 MOST_FROM_HISTORY = 3
+_CLOCKS = {kind.value: kind for kind in ClockKind}
 
 
 class Option:
@@ -144,7 +145,7 @@ class Router:
 
     def due(self, at: Millis, limit_value: int, clock: str) -> Millis | None:
         """When handling is due; ``None`` (not assessable) when there is no limit."""
-        return self.reference.calendar.add(at, limit_value, ClockKind(clock)) if clock and limit_value else None
+        return self.reference.calendar.add(at, limit_value, _CLOCKS[clock]) if clock and limit_value else None
 
     def _chosen(self, ask: Ask) -> Choice:
         category = self.reference.category(ask.standard, ask.kind, ask.code)

@@ -29,7 +29,7 @@ class Category(Row, frozen=True, kw_only=True, gc=False):
     @property
     def key(self) -> CategoryKey:
         """(standard, kind, code)."""
-        return (self.standard, self.kind.value, self.code)
+        return (self.standard, self.kind._value_, self.code)
 
 
 class FilingStandard(Row, frozen=True, kw_only=True, gc=False):
