@@ -44,6 +44,7 @@ def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, r
         flags=report.flags + about.flags, title=report.title, text=report.text,
         candidates=tuple([one.key for one in about.candidates]) if about.candidates else (),
         candidate_shares=tuple([one.share for one in about.candidates]) if about.candidates else (),
+        place_named=place.named,
     )  # fmt: skip
 
 
