@@ -18,7 +18,11 @@ class Fact(Value, frozen=True, kw_only=True):
 
 
 class ReportSettled(Fact, frozen=True, kw_only=True):
-    """What became of one report: its fate, the reason, and all that was decided on the way (no personal data)."""
+    """What became of one report: its fate, the reason, and all that was decided on the way (no personal data).
+
+    ``lon`` and ``lat`` are those that it came with; where ``place_method`` is not ``point`` the place is another's, and
+    ``error_m`` says how exact that is.
+    """
 
     report_id: str
     channel: str

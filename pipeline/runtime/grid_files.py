@@ -28,6 +28,9 @@ AREA_COLUMNS = (
     "area_type", "aliases", "valid_from", "valid_to", "source", "confidence",
 )  # fmt: skip
 
+POINTED = "SELECT case_id FROM cases WHERE report_id IN (SELECT report_id FROM reports WHERE place_method = 'point')"
+"""The cases of a store whose first report came with a point of its own."""
+
 AreaRow = dict[str, str]
 
 
