@@ -29,6 +29,8 @@ APART = 3.0
 """Errors of two named places together (1 sigma) beyond which they contradict each other."""
 BETWEEN_ROADS = 12
 """Bytes (four ideographs) that may stand between the names of two roads that cross: 近, 与, 交汇处的 …"""
+BETWEEN_TEXTS = "\n" * (BETWEEN_ROADS + 1)
+"""Two texts name a road each: that is no crossing yet."""
 HINTS = ("district", "street", "community")
 """Tiers of the areas whose names in a text narrow a place."""
 Path = Callable[[str], tuple[str, ...]]
@@ -93,7 +95,7 @@ class Gazetteer:
 
         ``area`` is the code of an area that the report gives, "" for none.
         """
-        found = list(self._found("\n".join([fold(without_placeholders(text)) for text in texts if text])))
+        found = list(self._found(BETWEEN_TEXTS.join([fold(without_placeholders(text)) for text in texts if text])))
         if not found:
             return None
         hints = [self._areas[one.number] for one in found if self._areas[one.number]]
@@ -199,4 +201,4 @@ def _one_of(group: _Group) -> Spot | None:
         return None
     areas = {spot.area for spot in spots}
     error = hypot(max([spot.error_m for spot in spots]), spread)
-    return Spot(lon, lat, error, spots[0].name, areas.pop() if len(areas) == 1 else "")
+    return Spot(lon, lat, error, min([spot.name for spot in spots]), areas.pop() if len(areas) == 1 else "")

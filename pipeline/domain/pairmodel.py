@@ -140,7 +140,7 @@ class PairWeights(NamedTuple):
     crowd: float = 4.16
     wide_m: float = 50.0
     wide_crowd: float = 2.0
-    """In place of ``crowd`` for what ``sigma`` is more than ``wide_m``: strangers grow with the area, and that is all."""
+    """In place of ``crowd`` for what ``sigma`` has above ``wide_m``: strangers grow with the area, no faster."""
     gap: float = 1.94
     code: float = 4.5
     likely: float = 4.1

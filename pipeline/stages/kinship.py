@@ -56,7 +56,7 @@ def named_by(case: CaseEntry, located: LocatedReport) -> tuple[str, ...]:
 
 
 def _may_join(located: LocatedReport) -> bool:
-    """Whether it tells of something to be handled: thanks, questions and suggestions do not, whatever they are about."""
+    """Whether it tells of something to be handled: thanks, questions and suggestions never do."""
     return located.classification.nature != "praise" and located.report.appeal_type not in NO_HANDLING
 
 
