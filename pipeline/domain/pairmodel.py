@@ -138,7 +138,7 @@ class PairWeights(NamedTuple):
     base: float = 15.5
     distance: float = 0.9
     crowd: float = 4.16
-    wide_m: float = 50.0
+    wide_m: float = 45.0
     wide_crowd: float = 2.0
     """In place of ``crowd`` for what ``sigma`` has above ``wide_m``: strangers grow with the area, no faster."""
     gap: float = 1.94

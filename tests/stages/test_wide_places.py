@@ -62,7 +62,7 @@ def test_strangers_grow_with_the_area_of_the_error_once_it_is_wide() -> None:
 
     assert odds(100.0) / odds(200.0) == pytest.approx(2.0**weights.wide_crowd)
     assert odds(20.0) / odds(40.0) == pytest.approx(2.0**weights.crowd)
-    assert odds(50.0 - 1e-9) == pytest.approx(odds(50.0 + 1e-9))
+    assert odds(weights.wide_m - 1e-9) == pytest.approx(odds(weights.wide_m + 1e-9))
 
 
 def test_a_later_exact_report_joins_the_case_of_a_name_and_says_where_it_is() -> None:
