@@ -119,6 +119,7 @@ class Locator:
         return replace(
             place, city=levels.city, district=levels.district, street=levels.street, community=levels.community,
             grid=levels.grid, areas=areas, border_candidates=(), border_m=None,
+            grid_version=place.grid_version if area in place.areas else "",
             border_flags=tuple(sorted(self._duties.flags(about, areas, report.received_at))),
         )  # fmt: skip
 
