@@ -42,6 +42,7 @@ MODULES = (
     "pipeline.domain.limits",
     "pipeline.domain.mentions",
     "pipeline.domain.pairmodel",
+    "pipeline.domain.phrases",
     "pipeline.domain.privacy.address",
     "pipeline.domain.privacy.keys",
     "pipeline.domain.privacy.names",

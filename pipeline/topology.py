@@ -52,8 +52,4 @@ class Topology:
     def place(self, reports: Sequence[ScreenedReport]) -> list[LocatedReport]:
         """Classify and locate many reports; stateless, so a batch is only faster than one by one."""
         classified = self.classifier.classify_many(reports)
-        places = self.locator.locate_many(reports, classified)
-        return [
-            LocatedReport(report=report, classification=about, place=place)
-            for report, about, place in zip(reports, classified, places, strict=True)
-        ]
+        return self.locator.located_many(reports, classified)

@@ -59,10 +59,10 @@ SOLVING = ("pipeline.learning.trainers", "pipeline.learning.matrices")
 DIRECTIONS = {
     "errors stand below all": MayImport(("pipeline.errors",), only=("msgspec",)),
     "the domain knows only itself": MayImport(
-        ("pipeline.domain",), only=DOMAIN, but=("pipeline.domain.geo", "pipeline.domain.lexicon")
+        ("pipeline.domain",), only=DOMAIN, but=("pipeline.domain.geo", "pipeline.domain.phrases")
     ),
     "geometry may use shapely": MayImport(("pipeline.domain.geo",), only=(*DOMAIN, "shapely")),
-    "the lexicon may use its automaton": MayImport(("pipeline.domain.lexicon",), only=(*DOMAIN, "ahocorasick")),
+    "phrases may use their automaton": MayImport(("pipeline.domain.phrases",), only=(*DOMAIN, "ahocorasick")),
     "events know the domain": MayImport(
         ("pipeline.events",), only=("pipeline.domain", "pipeline.events", "pipeline.errors", "msgspec")
     ),
@@ -170,7 +170,7 @@ DIRECTIONS = {
 
 OWNERS = {
     "shapely": OnlyIn("shapely", ("pipeline.domain.geo",), "geometry in one place"),
-    "ahocorasick": OnlyIn("ahocorasick", ("pipeline.domain.lexicon",), "word scan in one place"),
+    "ahocorasick": OnlyIn("ahocorasick", ("pipeline.domain.phrases",), "word scan in one place"),
     "fastavro": OnlyIn("fastavro", ("pipeline.wire.serde",), "one module knows the wire format"),
     "chdb": OnlyIn("chdb", ("connectors.sinks.chdb",), "one module knows the embedded store"),
     "pyarrow": OnlyIn("pyarrow", ("connectors.sinks.chdb",), "columns go to the store only"),

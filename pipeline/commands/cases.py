@@ -54,6 +54,7 @@ SHOWN: dict[str, list[str]] = {
     ],
     "reports": [
         "at", "channel", "report_id", "outcome", "rule", "method", "confidence", "candidates", "title", "text", "flags",
+        "place_method", "place_named", "error_m",
     ],
     "links": ["at", "report_id", "how", "distance_m", "gap_ms", "similarity", "score", "rule"],
     "assignments": [

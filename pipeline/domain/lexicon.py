@@ -1,9 +1,5 @@
 """Phrases found in texts: weighted phrases that vote for a key, and emergency words with a guard against negation.
 
-The only module that knows pyahocorasick. Its trie looks up edges one by one, so a root with a thousand Chinese first
-characters is slow; texts and phrases are therefore matched as UTF-8 bytes (written as Latin-1), where no node has more
-than 64 edges. UTF-8 synchronises itself, so a match never begins inside a character.
-
 Texts are expected folded (``pipeline.domain.text.fold``); phrases are folded when compiled.
 """
 
@@ -13,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
-import ahocorasick
-
+from pipeline.domain.phrases import as_bytes, as_text, automaton_of, outermost
 from pipeline.domain.text import fold
 
 __all__ = ["Choice", "Lexicon", "Sighting", "WordScan"]
@@ -35,7 +30,6 @@ class Choice(NamedTuple):
 _NOTHING: Final = Choice(None, 0.0, ())
 
 _Votes = tuple[tuple[str, float], ...]
-_Match = tuple[int, int]  # offset of the last byte, number of the phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +56,9 @@ class Lexicon:
             faults.append(f"prior {prior!r}: give a positive number")
         if faults:
             raise ValueError("; ".join(faults))
-        encoded = [_bytes(phrase) for phrase in votes]
+        encoded = [as_bytes(phrase) for phrase in votes]
         ballots = tuple([tuple(sorted(keys.items())) for keys in votes.values()])
-        return cls(_automaton(encoded), tuple(map(len, encoded)), ballots, threshold, prior)
+        return cls(automaton_of(encoded), tuple(map(len, encoded)), ballots, threshold, prior)
 
     def scores(self, text: str) -> dict[str, float]:
         """Sum of the weights of the different phrases found, by key; keys without a phrase are absent."""
@@ -77,10 +71,10 @@ class Lexicon:
     def _phrases(self, text: str) -> Iterable[int]:
         if not self.lengths:
             return ()
-        found = [*self.automaton.iter(_bytes(text))]
+        found = [*self.automaton.iter(as_bytes(text))]
         if len(found) < 2:
             return [number for _, number in found]
-        return dict.fromkeys(_outermost(found, self.lengths)[1])  # in order: a sum of floats depends on it
+        return dict.fromkeys(outermost(found, self.lengths)[1])  # in order: a sum of floats depends on it
 
     def best(self, text: str) -> Choice:
         """The key with the highest score, its confidence, and the best candidates."""
@@ -104,18 +98,6 @@ class Lexicon:
         return [known[text] for text in texts]
 
 
-def _bytes(text: str) -> str:
-    return text.encode("utf-8", "surrogatepass").decode("latin-1")
-
-
-def _automaton(encoded: Sequence[str]) -> Any:
-    automaton = ahocorasick.Automaton()
-    for number, phrase in enumerate(encoded):
-        automaton.add_word(phrase, number)
-    automaton.make_automaton()
-    return automaton
-
-
 def _collect(entries: Iterable[tuple[str, str, float]]) -> tuple[dict[str, dict[str, float]], list[str]]:
     votes: dict[str, dict[str, float]] = {}
     faults: list[str] = []
@@ -130,27 +112,6 @@ def _collect(entries: Iterable[tuple[str, str, float]]) -> tuple[dict[str, dict[
         else:
             votes.setdefault(folded, {})[key] = weight
     return votes, faults
-
-
-def _outermost(found: list[_Match], lengths: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    """Offset before the first byte, and number, of each match inside no other.
-
-    Matches come ordered by their end, and for one end the longest first.
-    """
-    starts: list[int] = []
-    numbers: list[int] = []
-    last = -1
-    for end, number in found:
-        if end == last:
-            continue  # ends with, and is shorter than, the one before
-        last = end
-        start = end - lengths[number]
-        while starts and starts[-1] >= start:
-            starts.pop()
-            numbers.pop()
-        starts.append(start)
-        numbers.append(number)
-    return starts, numbers
 
 
 class Sighting(NamedTuple):
@@ -212,22 +173,22 @@ class WordScan:
             rules[folded] = rule_id
         if faults:
             raise ValueError("; ".join(faults))
-        encoded = [_bytes(word) for word in rules]
+        encoded = [as_bytes(word) for word in rules]
         sightings = [None if rule_id is None else Sighting(word, rule_id) for word, rule_id in rules.items()]
-        return cls(_automaton(encoded), tuple(map(len, encoded)), tuple(sightings))
+        return cls(automaton_of(encoded), tuple(map(len, encoded)), tuple(sightings))
 
     def found(self, text: str) -> tuple[Sighting, ...]:
         """The words used in earnest with their rule, each once, in order of appearance."""
         if not self.lengths:
             return ()
-        raw = _bytes(text)
+        raw = as_bytes(text)
         matches = [*self.automaton.iter(raw)]
         if not matches:
             return ()
         seen: dict[Sighting, None] = {}
-        for before, number in zip(*_outermost(matches, self.lengths), strict=True):
+        for before, number in zip(*outermost(matches, self.lengths), strict=True):
             sighting = self.sightings[number]
-            if sighting is not None and _in_earnest(text, len(_text(raw[: before + 1])), sighting.word):
+            if sighting is not None and _in_earnest(text, len(as_text(raw[: before + 1])), sighting.word):
                 seen[sighting] = None
         return tuple(seen)
 
@@ -242,7 +203,7 @@ class WordScan:
         """Numbers of the texts in which some phrase stands; a phrase is folded, so none reaches over a line end."""
         if not self.lengths:
             return ()
-        joined = _bytes("\n".join(texts))
+        joined = as_bytes("\n".join(texts))
         if joined.count("\n") != len(texts) - 1:
             return range(len(texts))  # not folded
         speaking: list[int] = []
@@ -261,10 +222,6 @@ class WordScan:
             return _NO_WORDS
         met = [self.sightings[number] for _, number in matches]
         return frozenset([sighting.word for sighting in met if sighting is not None])
-
-
-def _text(raw: str) -> str:
-    return raw.encode("latin-1").decode("utf-8", "surrogatepass")
 
 
 def _in_earnest(text: str, start: int, word: str) -> bool:

@@ -138,6 +138,9 @@ class PairWeights(NamedTuple):
     base: float = 15.5
     distance: float = 0.9
     crowd: float = 4.16
+    wide_m: float = 45.0
+    wide_crowd: float = 2.0
+    """In place of ``crowd`` for what ``sigma`` has above ``wide_m``: strangers grow with the area, no faster."""
     gap: float = 1.94
     code: float = 4.5
     likely: float = 4.1
@@ -181,6 +184,9 @@ class PairWeights(NamedTuple):
         else:
             square += self.spread_m * self.spread_m
             odds = self.base - self.distance * metres * metres / (2.0 * square) - self.crowd * 0.5 * log(square)
+            wide = self.wide_m * self.wide_m
+            if square > wide:
+                odds += (self.crowd - self.wide_crowd) * 0.5 * log(square / wide)
         odds += self.text * likeness - self.gap * log(1.0 + hours)
         odds += said
         return 1.0 / (1.0 + exp(-max(-30.0, min(30.0, odds))))

@@ -18,7 +18,11 @@ class Fact(Value, frozen=True, kw_only=True):
 
 
 class ReportSettled(Fact, frozen=True, kw_only=True):
-    """What became of one report: its fate, the reason, and all that was decided on the way (no personal data)."""
+    """What became of one report: its fate, the reason, and all that was decided on the way (no personal data).
+
+    ``lon`` and ``lat`` are those that it came with; where ``place_method`` is not ``point`` the place is another's, and
+    ``error_m`` says how exact that is.
+    """
 
     report_id: str
     channel: str
@@ -73,6 +77,8 @@ class ReportSettled(Fact, frozen=True, kw_only=True):
     candidates: tuple[str, ...] = ()
     """Categories or labels that the words or a model spoke for, best first; empty where a code decided."""
     candidate_shares: tuple[float, ...] = ()
+    place_named: str = ""
+    """The name in the gazetteer that gave the point (``place_method`` is then ``gazetteer``); else ""."""
     """How likely each candidate is, 0..1. ``method`` names the version of the model."""
 
 

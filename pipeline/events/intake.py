@@ -110,7 +110,7 @@ class Place(Value, frozen=True, kw_only=True):
 
     tile: str
     method: str
-    """``point``, ``component``, ``area_code``, ``place_name`` or ``none``."""
+    """``point``, ``component``, ``area_code``, ``gazetteer``, ``place_name`` or ``none``."""
     city: str = ""
     district: str = ""
     street: str = ""
@@ -129,6 +129,8 @@ class Place(Value, frozen=True, kw_only=True):
     """Other tiles within the largest search radius of the place: they get a neighbour notice."""
     areas: tuple[str, ...] = ()
     """The path from city to grid, without the unknown levels."""
+    named: str = ""
+    """The name in the gazetteer that gave the point; "" where something else did."""
 
 
 class LocatedReport(Value, frozen=True, kw_only=True):

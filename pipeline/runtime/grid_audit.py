@@ -23,7 +23,7 @@ from pipeline.domain.geo.layers import Cell, Layer
 from pipeline.domain.geo.overlay import CrossWalk, Shared, cross_walk, main_cells
 from pipeline.domain.reference.model import Reference
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.runtime.grid_files import files_of, read_own
+from pipeline.runtime.grid_files import TABLED, files_of, read_own
 from pipeline.runtime.grids import sizes
 from pipeline.runtime.workspace import Workspace
 
@@ -199,7 +199,8 @@ def _no_person(layer: Layer, cell: Cell) -> dict[str, Any]:
 
 
 def _cases(store: Path) -> list[dict[str, Any]]:
-    columns = "grid, grid_version, community, street, district, lon, lat, toUnixTimestamp64Milli(at) AS at"
+    lon = f"if(case_id IN ({TABLED}), NULL, cases.lon) AS lon"  # what a table gave is no point of a case
+    columns = f"grid, grid_version, community, street, district, {lon}, lat, toUnixTimestamp64Milli(at) AS at"
     with Workspace(store, create=False) as workspace:
         return workspace.tables().rows(f"SELECT {columns} FROM cases")
 

@@ -22,7 +22,7 @@ from pipeline.domain.reference.model import PracticeSpot, Reference
 from pipeline.domain.shares import wilson
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.events.base import Channel
-from pipeline.runtime.grid_files import files_of, put, read_own
+from pipeline.runtime.grid_files import TABLED, files_of, put, read_own
 from pipeline.runtime.workspace import Workspace
 from pipeline.stages.borders import LEDGER_BAND_M
 
@@ -75,9 +75,10 @@ def borders_of(city: Path, store: Path, kind: str, strip_m: float) -> Borders:
 
 
 def cases_of(store: Path) -> list[Case]:
-    """Cases with a point, merged ones left out."""
+    """Cases whose report came with a point, merged ones left out: what a table gave says nothing of a border."""
     with Workspace(store, create=False) as workspace:
-        sql = f"SELECT {COLUMNS} FROM case_status WHERE lon IS NOT NULL AND NOT merged ORDER BY case_id"
+        where = f"lon IS NOT NULL AND NOT merged AND case_id NOT IN ({TABLED})"
+        sql = f"SELECT {COLUMNS} FROM case_status WHERE {where} ORDER BY case_id"
         return workspace.tables().rows(sql)
 
 

@@ -28,6 +28,10 @@ AREA_COLUMNS = (
     "area_type", "aliases", "valid_from", "valid_to", "source", "confidence",
 )  # fmt: skip
 
+_TABLED_REPORTS = "SELECT report_id FROM reports WHERE place_method NOT IN ('point', '')"
+TABLED = f"SELECT case_id FROM cases WHERE report_id IN ({_TABLED_REPORTS})"
+"""The cases of a store whose first report came without a point: what they have was given by a table of the city."""
+
 AreaRow = dict[str, str]
 
 

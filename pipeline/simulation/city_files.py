@@ -13,6 +13,7 @@ from pipeline.simulation import kinds
 from pipeline.simulation.behaviour import Behaviour, behaviour_of
 from pipeline.simulation.city import CITY_CODE, CITY_NAME, City
 from pipeline.simulation.city_layers import OTHER_SYSTEMS, OtherGrids, above, other_grids, write_layers
+from pipeline.simulation.city_places import gazetteer
 from pipeline.simulation.lattice import Point, area_m2
 from pipeline.simulation.sensors import devices
 from pipeline.simulation.spoil import DEFAULT_POINT
@@ -34,6 +35,7 @@ def write_city(folder: Path, city: City, switches: Switches, start: date, days: 
     _table(folder / "teams.csv", _teams(city))
     _table(folder / "components.csv", _components(city))
     _table(folder / "devices.csv", _devices(city))
+    _table(folder / "gazetteer.csv", gazetteer(city, switches.gazetteer_missing))
     if switches.area_thresholds:
         _table(folder / "filing_standards.csv", _filing_standards())
     write_layers(folder / "layers", city, switches, changed, other)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from pipeline.simulation import names
-from pipeline.simulation.city import City
+from pipeline.simulation.city import City, Community
 from pipeline.simulation.kinds import Kind
 from pipeline.simulation.lattice import Cell
 
@@ -89,19 +89,24 @@ WIDE = str.maketrans("0123456789,.()", "０１２３４５６７８９，．（�
 NUMBER_WORDS = {"m2": "平方米", "cm": "厘米", "dB(A)": "分贝"}
 
 
+def home(community: Community, cell: Cell) -> str:
+    """The housing estate of a cell."""
+    return community.estates[(cell[0] * 7 + cell[1]) % len(community.estates)]
+
+
 def where(rng: Random, city: City, cell: Cell) -> tuple[str, str]:
     """An address and the name of a place in a cell, as somebody would say them."""
     community = city.community_of[cell]
     along, across = city.roads(cell)
     number = f"{rng.randrange(1, 999)}号"
-    home = community.estates[(cell[0] * 7 + cell[1]) % len(community.estates)]
+    estate = home(community, cell)
     draw = rng.random()
     if draw < 0.35:
         return f"{community.street.name}{along}{number}", along
     if draw < 0.55:
         return f"{along}{across}路口", along
     if draw < 0.75:
-        return f"{community.name}{home}{rng.randrange(1, 48)}号楼", home
+        return f"{community.name}{estate}{rng.randrange(1, 48)}号楼", estate
     if draw < 0.9:
         return f"{along}近{across}{names.landmark(rng)}", along
     return f"{across}{number}{names.shop(rng)}", across

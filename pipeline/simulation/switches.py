@@ -74,6 +74,7 @@ class Switches:
     bad_place: float = _rate(
         0.02, "(0,0), default point, swapped axes, GCJ-02, coarse, outside", unit="share of reports"
     )
+    gazetteer_missing: float = _rate(0.10, "places that people name and the gazetteer lacks", unit="share of places")
     unknown_category: float = _rate(0.01, "category codes nobody knows", unit="share of reports")
     dirty_values: float = _rate(0.02, "'-', blanks, control characters, own parent", unit="share of reports")
     personal_details: float = _rate(0.15, "texts with names, phones, plates, doors", unit="share of reports")

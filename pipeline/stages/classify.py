@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from pipeline.domain.lexicon import Choice, Lexicon, Sighting, WordScan
+from pipeline.domain.privacy import without_placeholders
 from pipeline.domain.reference.model import CaseClass, Category, CategoryKey, ClassRule, Reference, ReferralRule
 from pipeline.domain.text import fold
 from pipeline.domain.textmodel import Guess, TextModel
@@ -155,8 +156,8 @@ class Classifier:
         return next((category for category in named if category.family == key), None)
 
     def by_words(self, text: str) -> Choice:
-        """What the lexicon alone says of a folded text."""
-        return self._lexicon.best(text) if text else Choice(None, 0.0, ())
+        """What the lexicon alone says of a folded text. What stands for personal data is no word of it."""
+        return self._lexicon.best(without_placeholders(text)) if text else Choice(None, 0.0, ())
 
     def _by_text(self, report: ScreenedReport, text: str) -> Named:
         choice = self.by_words(text)

@@ -93,7 +93,7 @@ def _known_of(book: CaseBook, located: LocatedReport, family: str, policy: Dupli
         people = dict.fromkeys((report.address_key, report.reporter_key, report.component_code))
         found = [case for person in people for case in book.cases_of_person(place.tile, family, person)]
         return list({case.case_id: case for case in found}.values())
-    reach = policy.reach_of(family)
+    reach = policy.look(family, report.error_m)
     cases = book.cases_near(place.tile, family, report.lon, report.lat, reach)
     if not place.neighbour_tiles:
         return list(cases)
@@ -111,6 +111,8 @@ def _recurs(known: Known, located: LocatedReport, policy: DuplicatePolicy) -> bo
     if not about.code or not policy.one_kind((about.standard, about.kind, about.code), category):
         return False
     distance = distance_between(report.lon, report.lat, known)
+    if distance is not None and policy.is_wide(max(report.error_m or 0.0, known.error_m)):
+        return False  # whether it is the same place again cannot be told
     radius, _ = policy.span(category)
     near = distance is None or distance <= merge_reach(radius, report.error_m, known, policy)
     since = report.received_at - _ended(known)

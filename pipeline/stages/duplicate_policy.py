@@ -14,6 +14,8 @@ from pipeline.events.casework import NeighbourNotice
 from pipeline.stages.entries import CaseEntry
 
 HOUR_MS = 3_600_000
+ERRORS = 2.0
+"""Location errors (1 sigma) that widen a radius."""
 USUAL = (30.0, 168 * HOUR_MS)
 """Radius and window of a category that states none."""
 Known = CaseEntry | NeighbourNotice
@@ -26,13 +28,15 @@ class DuplicatePolicy:
 
     ``max_radius_m`` bounds every search. ``threshold`` is the least probability of a link, ``suggest`` that of a
     suggestion to a person. ``error_cap_m`` bounds how much of a location error may widen the radius. ``systems`` are
-    the source systems whose order numbers a text may name without saying whose they are.
+    the source systems whose order numbers a text may name without saying whose they are. ``wide_reach_m`` bounds how
+    far a report looks within its tile whose place is a wide one: a name that means a whole estate, say.
     """
 
     max_radius_m: float = 150.0
     threshold: float = 0.35
     suggest: float = 0.15
     error_cap_m: float = 100.0
+    wide_reach_m: float = 300.0
     weights: PairWeights = field(default_factory=PairWeights)
     recurrence_ms: Millis = RECURRENCE_DAYS * DAY_MS
     repeat_ms: Millis = 0
@@ -72,6 +76,20 @@ class DuplicatePolicy:
         """How long after its beginning an open case of a category can be a duplicate's master."""
         learned = 0 if self.model is None else self.model.window_days
         return max(-(-self.span(key)[1] // DAY_MS), learned)
+
+    def is_wide(self, error_m: float | None) -> bool:
+        """Whether a place is so inexact (1 sigma, metres) that no usual search would hold what lies there."""
+        return ERRORS * (error_m or 0.0) > self.max_radius_m
+
+    def wide_reach(self, error_m: float) -> float:
+        """How far what is told of a wide place may lie from its middle."""
+        return min(ERRORS * error_m, self.wide_reach_m)
+
+    def look(self, family: str, error_m: float | None) -> float:
+        """How far a report looks around for cases of a family."""
+        if self.model is None and error_m is not None and self.is_wide(error_m):
+            return self.wide_reach(error_m)
+        return self.reach_of(family)
 
     def reach_of(self, family: str) -> float:
         """How far a search among a family has to go, whatever the location errors."""

@@ -33,9 +33,12 @@ def families_for(located: LocatedReport, policy: DuplicatePolicy) -> tuple[str, 
     about = located.classification
     if policy.model is not None:  # it has learned nothing of cases without a category
         return tuple(dict.fromkeys((about.family, *policy.model.families))) if about.family else ()
+    if not _may_join(located):
+        return ()
     if about.family:
         return (about.family,)
-    return tuple(dict.fromkeys([_family(one) for one in likely_of(about, policy)])) if _may_join(located) else ()
+    # Words that speak of other people's matters outweigh a category that nobody could name, not one that is clear.
+    return () if about.referral else tuple(dict.fromkeys([_family(one) for one in likely_of(about, policy)]))
 
 
 def named_by(case: CaseEntry, located: LocatedReport) -> tuple[str, ...]:
@@ -53,8 +56,8 @@ def named_by(case: CaseEntry, located: LocatedReport) -> tuple[str, ...]:
 
 
 def _may_join(located: LocatedReport) -> bool:
-    about = located.classification
-    return about.nature != "praise" and located.report.appeal_type not in NO_HANDLING and not about.referral
+    """Whether it tells of something to be handled: thanks, questions and suggestions never do."""
+    return located.classification.nature != "praise" and located.report.appeal_type not in NO_HANDLING
 
 
 def kinship(located: LocatedReport, known: Known, policy: DuplicatePolicy) -> float | None:

@@ -2,8 +2,9 @@
 
 A point is looked up in the finest layer of the unit system; the tree of areas gives the levels above. ``borders`` says
 whether it is a border case, ``duty_doubt`` whether the duty list leaves open who acts there.
-A report without a point is placed by its component, its area code or the name of its place, in this order; a report
-with none of them has no place and says so.
+A report without a point gets that of its component, its unit grid or a place that it names (``pins``); else it is
+placed by its component, its area code or the name of its place, in this order. One with none of them has no place and
+says so.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from pipeline.domain.geo.projection import Floats
 from pipeline.domain.geo.tiles import NO_PLACE, area_tile, neighbours_of, tiles_of
 from pipeline.domain.reference.model import Component, Reference
 from pipeline.events.base import Millis
-from pipeline.events.intake import Classification, Place, ScreenedReport
+from pipeline.events.intake import Classification, LocatedReport, Place, ScreenedReport
 from pipeline.stages.borders import BorderJudge, Found
 from pipeline.stages.duty_doubt import DutyDoubt
 from pipeline.stages.levels import NOBODY, TIERS, AreaTree, Levels
+from pipeline.stages.pins import BY_NAME, MOST_AREA_ERROR_M, Pin, Pins, pinned
 from pipeline.stages.register import Register
 
 MAIN_SYSTEM = "unit"
@@ -60,6 +62,7 @@ class Locator:
         self._duties = DutyDoubt(reference)
         self._mapped = bool(main)
         self._register = Register(reference)
+        self._pins = Pins(reference)
 
     # --- batches --------------------------------------------------------------------------------------------------
 
@@ -69,15 +72,56 @@ class Locator:
 
     def locate_many(self, reports: Sequence[ScreenedReport], about: Sequence[Classification]) -> list[Place]:
         """The same for many; equal to one by one."""
-        places: list[Place | None] = [None] * len(reports)
+        return [one.place for one in self.located_many(reports, about)]
+
+    def located_many(self, reports: Sequence[ScreenedReport], about: Sequence[Classification]) -> list[LocatedReport]:
+        """Each report with its place, at the point that was found for it where it came without."""
+        pins = self._pinned(reports)
+        if pins:
+            reports = [pinned(one, pins[number]) if number in pins else one for number, one in enumerate(reports)]
         pointed = [number for number, report in enumerate(reports) if report.lon is not None]
         found = self._by_point([reports[number] for number in pointed], [about[number] for number in pointed])
-        for number, place in zip(pointed, found, strict=True):
-            places[number] = place
+        places: dict[int, Place] = dict(zip(pointed, found, strict=True))
+        for number, pin in pins.items():
+            places[number] = self._told(places[number], pin, reports[number], about[number])
         return [
-            place if place is not None else self._without_point(report, one)
-            for place, report, one in zip(places, reports, about, strict=True)
+            LocatedReport(report=report, classification=one, place=places.get(number) or self._without(report, one))
+            for number, (report, one) in enumerate(zip(reports, about, strict=True))
         ]
+
+    def _pinned(self, reports: Sequence[ScreenedReport]) -> dict[int, Pin]:
+        bare = [number for number, report in enumerate(reports) if report.lon is None]
+        return {number: pin for number in bare if (pin := self._pins.of(reports[number])) is not None}
+
+    def _told(self, place: Place, pin: Pin, report: ScreenedReport, about: Classification) -> Place:
+        """The place of a point that a table gave: an area that is known is believed before the point.
+
+        A component is never guessed from such a point.
+        """
+        stated = self.reference.component(report.component_code) if report.component_code else None
+        place = replace(
+            place, method=pin.method, named=pin.name if pin.method == BY_NAME else "",
+            component_code=stated.code if stated else "", component_owner=stated.owner if stated else "",
+        )  # fmt: skip
+        place = self._held_in(place, pin.area, report, about) if pin.area else place
+        return place if pin.error_m <= MOST_AREA_ERROR_M else self._without_grid(place)
+
+    def _without_grid(self, place: Place) -> Place:
+        """The same place where no unit grid can be told."""
+        return replace(place, grid="", areas=tuple([area for area in place.areas if area != place.grid]))
+
+    def _held_in(self, place: Place, area: str, report: ScreenedReport, about: Classification) -> Place:
+        """The same place, known to lie in an area, so that no border above it is in doubt."""
+        levels = self._tree.levels(area)
+        if area in place.areas:
+            levels = Levels(*(place.city, place.district, place.street, place.community, place.grid))
+        areas = self._tree.listed(levels)
+        return replace(
+            place, city=levels.city, district=levels.district, street=levels.street, community=levels.community,
+            grid=levels.grid, areas=areas, border_candidates=(), border_m=None,
+            grid_version=place.grid_version if area in place.areas else "",
+            border_flags=tuple(sorted(self._duties.flags(about, areas, report.received_at))),
+        )  # fmt: skip
 
     def _by_point(self, reports: list[ScreenedReport], about: list[Classification]) -> list[Place]:
         if not reports:
@@ -168,7 +212,7 @@ class Locator:
 
     # --- without a point ------------------------------------------------------------------------------------------
 
-    def _without_point(self, report: ScreenedReport, about: Classification) -> Place:
+    def _without(self, report: ScreenedReport, about: Classification) -> Place:
         place = self._by_name(report)
         flags = self._duties.flags(about, place.areas, report.received_at)
         return replace(place, border_flags=flags) if flags else place

@@ -12,13 +12,9 @@ from pipeline.events.base import Channel, Linked
 from pipeline.events.casework import NeighbourNotice
 from pipeline.events.intake import LocatedReport
 from pipeline.stages.decisions import Twin, Verdict
-from pipeline.stages.duplicate_policy import HOUR_MS, DuplicatePolicy, Known
+from pipeline.stages.duplicate_policy import ERRORS, HOUR_MS, DuplicatePolicy, Known
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.kinship import kinship
-
-ERRORS = 2.0
-"""Location errors (1 sigma) that widen a radius."""
-
 
 Centre = tuple[float | None, float | None, float]
 """Where a case lies, and the variance of that in m² (below 0: surer than the size of a problem)."""
@@ -93,9 +89,14 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float, str]:
 
 
 def merge_reach(radius: float, error_m: float | None, known: Known, policy: DuplicatePolicy) -> float:
-    """How far apart two reports of one problem may lie: its radius and twice the greater error (1 sigma)."""
-    error = min(ERRORS * max(error_m or 0.0, known.error_m), policy.error_cap_m)
-    return min(radius + error, policy.max_radius_m)
+    """How far apart two reports of one problem may lie: its radius and twice the greater error (1 sigma).
+
+    Of a place that is only known by a wide name it is twice that error, which is more than the radius of any search.
+    """
+    most = max(error_m or 0.0, known.error_m)
+    if policy.is_wide(most):
+        return policy.wide_reach(most)
+    return min(radius + min(ERRORS * most, policy.error_cap_m), policy.max_radius_m)
 
 
 def centre_of(known: Known, spread_m: float) -> Centre:

@@ -24,14 +24,16 @@ MAX_CANDIDATES = 1
 
 
 def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, rule: str, case: str) -> ReportSettled:
-    """One row for the report: everything known and decided."""
+    """One row for the report: everything known and decided. Coordinates are those that it came with, if any."""
     report, about, place = located.report, located.classification, located.place
+    own = place.method == "point"
     return ReportSettled(
         fact_id=report.report_id, at=report.received_at, recorded=report.origin.offset, report_id=report.report_id,
         channel=report.channel, source_system=report.source_system, source_ref=report.source_ref,
         source_family=report.source_family, fate=fate, outcome=outcome, reason=reason, rule=rule, case_id=case,
         tile=place.tile, occurred_at=report.occurred_at, found_at=report.found_at, sent_at=report.sent_at,
-        received_at=report.received_at, lon=report.lon, lat=report.lat, error_m=report.error_m, address=report.address,
+        received_at=report.received_at, lon=report.lon if own else None, lat=report.lat if own else None,
+        error_m=report.error_m, address=report.address,
         place_method=place.method, city=place.city, district=place.district, street=place.street,
         community=place.community, grid=place.grid, grid_version=place.grid_version,
         systems=place.systems, zone=place.zone,
@@ -44,6 +46,7 @@ def settled_fact(located: LocatedReport, fate: str, outcome: str, reason: str, r
         flags=report.flags + about.flags, title=report.title, text=report.text,
         candidates=tuple([one.key for one in about.candidates]) if about.candidates else (),
         candidate_shares=tuple([one.share for one in about.candidates]) if about.candidates else (),
+        place_named=place.named,
     )  # fmt: skip
 
 

@@ -102,6 +102,23 @@ def test_a_strip_in_which_grid_workers_find_nothing_is_blind(city: Path, tmp_pat
     assert groups["BORDER"]["cases"] == LEAST_CASES
 
 
+def test_a_case_whose_point_a_table_gave_says_nothing_of_a_border(city: Path, tmp_path: Path) -> None:
+    folder = stored(tmp_path / "s", [(-5.0, "hotline", "office-w", ())] * LEAST_CASES)
+    with Workspace(folder) as store:
+        named = store.tables().rows("SELECT report_id, case_id FROM cases ORDER BY case_id LIMIT 3")
+        methods = ("gazetteer", "area_code", "point")
+        store.tables().write(
+            ward.by_kind(
+                [
+                    ward.report(row["report_id"], 0, case_id=row["case_id"], place_method=method)
+                    for row, method in zip(named, methods, strict=True)
+                ]
+            )
+        )
+    (line,) = borders(city, folder)["segments"]
+    assert line["cases"] == LEAST_CASES - 2
+
+
 @pytest.mark.parametrize(
     ("strip", "seen"),
     [

@@ -36,6 +36,7 @@ HAN = st.text(st.sampled_from("人民解放和平中山东西路街巷大道小�
         pytest.param("路灯杆编号A-1203", ["杆A-1203"], id="a pole"),
         pytest.param("杆号：a12的灯不亮，3号井盖", ["杆A12", "井3"], id="letters in one form, a cover"),
         pytest.param("人民路180号路灯不亮", ["人民路"], id="a door is no lamp"),
+        pytest.param("[门牌]路[姓名]街，[车牌]小区", [], id="what stands for personal data"),
         pytest.param("", [], id="nothing"),
         pytest.param("Larkmoor St is dark", [], id="another language"),
     ],

@@ -175,3 +175,26 @@ def test_impossible_sizes_are_refused_with_every_fault(days: int, scale: float, 
     with pytest.raises(ConfigFaults):
         simulate(tmp_path, seed=1, days=days, scale=scale)
     assert not any(tmp_path.iterdir())
+
+
+def test_the_gazetteer_knows_places_and_not_problems(made: tuple[Path, Summary]) -> None:
+    rows = table(made[0] / "city" / "gazetteer.csv")
+    assert {row["kind"] for row in rows} == {"crossing", "road", "estate"}
+    assert len({(row["name"], area) for row in rows for area in row["areas"].split("|")}) == sum(
+        len(row["areas"].split("|")) for row in rows
+    )
+    problems = {(row["lon"], row["lat"]) for row in table(made[0] / "truth" / "problems.csv")}
+    assert not problems & {(row["lon"], row["lat"]) for row in rows}
+
+
+def test_the_gazetteer_lacks_a_share_of_the_places_and_changes_no_report(
+    made: tuple[Path, Summary], tmp_path: Path
+) -> None:
+    simulate(tmp_path, **TINY, switches=Switches(gazetteer_missing=0.0))  # type: ignore[arg-type]
+    whole, part = (table(folder / "city" / "gazetteer.csv") for folder in (tmp_path, made[0]))
+    assert all(row in whole for row in part)
+    assert 0.8 * len(whole) < len(part) < len(whole)
+    inputs = [
+        {name: value for name, value in hashes(one).items() if name.startswith("inputs")} for one in (tmp_path, made[0])
+    ]
+    assert inputs[0] == inputs[1]

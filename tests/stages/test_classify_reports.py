@@ -228,3 +228,14 @@ def test_codes_that_nobody_knows_are_flagged(fields: dict[str, str], flags: tupl
 )
 def test_what_words_of_danger_mean(text: str, case_class: str) -> None:
     assert classified(text=text).case_class == case_class
+
+
+@pytest.mark.parametrize("door", ["", "[门牌]", "[QQ]", "[身份证]"])
+def test_what_stands_for_personal_data_is_no_word(door: str) -> None:
+    assert "[门牌]" not in {row.phrase for row in city().tables.lexicon}
+    assert classified(text=f"晴川路{door}垃圾成堆") == classified(text="晴川路;垃圾成堆")
+    assert classified(text="门牌损坏").candidates != classified(text="[门牌]损坏").candidates
+
+
+def test_words_on_both_sides_of_a_placeholder_do_not_join() -> None:
+    assert classified(text="井[门牌]盖丢失").candidates == classified(text="井;盖丢失").candidates

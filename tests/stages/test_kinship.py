@@ -75,6 +75,13 @@ def named(category: tuple[str, str, str], **fields: Any) -> dict[str, Any]:
         pytest.param(named(WASTE), unnamed(WASTE, nature="praise"), False, id="thanks"),
         pytest.param(named(WASTE), unnamed(WASTE, referral="police"), False, id="a matter for others"),
         pytest.param(named(WASTE), unnamed(WASTE) | {"appeal_type": "consult"}, False, id="a question"),
+        pytest.param(named(WASTE), named(WASTE, appeal_type="consult"), False, id="a question with a category"),
+        pytest.param(named(WASTE), named(WASTE, appeal_type="suggestion"), False, id="a suggestion with one"),
+        pytest.param(named(WASTE), named(WASTE, classified={"nature": "praise"}), False, id="thanks with one"),
+        pytest.param(
+            named(WASTE), named(WASTE, classified={"referral": "police"}), True, id="words of others' matters"
+        ),
+        pytest.param(named(WASTE), named(WASTE, appeal_type="complaint"), True, id="a complaint"),
     ],
 )
 def test_what_joins_at_one_place(first: dict[str, Any], second: dict[str, Any], linked: bool) -> None:

@@ -2,7 +2,7 @@
 
 from pipeline.domain.privacy.address import canonical_address, generalise_address
 from pipeline.domain.privacy.keys import address_key, normal_phone, person_key, pseudonym
-from pipeline.domain.privacy.kinds import PLACEHOLDERS
+from pipeline.domain.privacy.kinds import PLACEHOLDERS, without_placeholders
 from pipeline.domain.privacy.redact import Redacted, redact, redacted, redacted_label
 from pipeline.domain.privacy.scan import scan
 
@@ -19,4 +19,5 @@ __all__ = [
     "redacted",
     "redacted_label",
     "scan",
+    "without_placeholders",
 ]

@@ -1,8 +1,9 @@
 """The kinds of personal data that are found, and what stands in a text instead."""
 
+import re
 from typing import Final
 
-__all__ = ["PLACEHOLDERS"]
+__all__ = ["PLACEHOLDERS", "without_placeholders"]
 
 PLACEHOLDERS: Final = {
     "mobile": "[手机号]",
@@ -18,3 +19,9 @@ PLACEHOLDERS: Final = {
     "passport": "[护照]",
 }
 """What stands in the text instead, by kind."""
+_ANY: Final = re.compile(r"\[(?:" + "|".join([text[1:-1] for text in PLACEHOLDERS.values()]) + r")\]", re.IGNORECASE)
+
+
+def without_placeholders(text: str) -> str:
+    """The text with a mark of punctuation for each placeholder: nobody said those words, so no rule may read them."""
+    return _ANY.sub(";", text) if "[" in text else text

@@ -28,7 +28,7 @@ from pipeline.domain.calendar import DEFAULT_HOURS, Calendar, DayRule, Millis
 from pipeline.domain.reference.check import check
 from pipeline.domain.reference.model import Reference, Row, Tables, table_names
 from pipeline.domain.reference.rows import City
-from pipeline.domain.reference.schema import KEYS, ROWS
+from pipeline.domain.reference.schema import KEYS, ROWS, YOUNGER
 from pipeline.errors import ConfigFaults, Fault
 
 CITY, CLOCKS = "city.toml", "clocks.toml"
@@ -294,7 +294,7 @@ def _version(rows: dict[str, tuple[Any, ...]], city: City, calendar: Calendar) -
     """A hash of the contents: file names, comments and column order do not count, the order of rows does."""
     digest = sha256(msgspec.json.encode(city))
     digest.update(repr(calendar.hours).encode())
-    for name in sorted(rows):
+    for name in sorted(name for name in rows if rows[name] or name not in YOUNGER):
         digest.update(name.encode())
         digest.update(msgspec.json.encode(rows[name]))
     return digest.hexdigest()[:16]

@@ -112,6 +112,28 @@ class Area(Row, frozen=True, kw_only=True, gc=False):
     aliases: tuple[str, ...] = ()
 
 
+class NamedPlace(Row, frozen=True, kw_only=True, gc=False):
+    """An entry of the gazetteer (标准地名地址库): a place that people name, with the point that is meant by it.
+
+    A long road is written by sections, each with its own areas; two rows of one name in one area are one too many.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    """Other names: former, short, or said by the people."""
+    kind: str
+    """``crossing``, ``road`` (a section), ``estate`` or ``public_place``."""
+    lon: float
+    lat: float
+    datum: str = "WGS84"
+    error_m: float
+    """How far off, in metres (1 sigma on each axis), what is told by this name lies from the point."""
+    areas: tuple[str, ...] = ()
+    """Codes of the areas it lies in; several where areas meet at it; none is anywhere."""
+    roads: tuple[str, ...] = ()
+    """Of a crossing: the roads that meet there. Who names both one after the other means it."""
+
+
 class GridKind(Row, frozen=True, kw_only=True, gc=False):
     """A kind of grid and its size rule for a type of area (blank bounds are not checked)."""
 

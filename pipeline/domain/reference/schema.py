@@ -36,8 +36,12 @@ ROWS: dict[str, type[r.Row]] = {
     "source_categories": r.SourceCategory,
     "weights": r.Weight,
     "calendar": r.Row,
+    "gazetteer": r.NamedPlace,
 }
 """``calendar`` is read into ``DayRule``; its entry only makes the file known."""
+
+YOUNGER = frozenset({"gazetteer"})
+"""Tables that came later than others: a set that does not use them keeps its version."""
 
 KEYS: dict[str, Callable[[Any], Hashable]] = {
     "categories": lambda row: row.key,
@@ -55,6 +59,7 @@ KEYS: dict[str, Callable[[Any], Hashable]] = {
     "weights": lambda row: (row.set, row.indicator),
     "grid_kinds": lambda row: (row.id, row.area_type),
     "calendar": lambda row: row.day,
+    "gazetteer": lambda row: (row.name.casefold(), *row.areas[:1], row.valid_from),
     "practices": lambda row: (row.lon, row.lat, row.tier, row.drawn, row.held),
 } | {
     name: (lambda row: row.id)

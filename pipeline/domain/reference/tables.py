@@ -21,6 +21,7 @@ from pipeline.domain.reference.rows import (
     GridSystem,
     HotlineSubject,
     LexiconEntry,
+    NamedPlace,
     Person,
     Post,
     PracticeSpot,
@@ -68,6 +69,7 @@ class Tables:
     source_categories: tuple[SourceCategory, ...] = ()
     weights: tuple[Weight, ...] = ()
     calendar: tuple[DayRule, ...] = ()
+    gazetteer: tuple[NamedPlace, ...] = ()
 
 
 def table_names() -> tuple[str, ...]:

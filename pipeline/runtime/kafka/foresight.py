@@ -111,7 +111,8 @@ class Foresight:
         families = _families(located, self._policy)
         if not located.classification.family:
             self._unnamed.add(_cell(lon, lat, ""))
-        reach = max(self._policy.reach_of(family) for family in families)
+        error_m = located.report.error_m
+        reach = max(self._policy.look(family, error_m) for family in families)
         common = [key for key in keys_around(lon, lat, reach, "") if key in self._unnamed]
         return common + [key for family in families for key in keys_around(lon, lat, reach, family)]
 

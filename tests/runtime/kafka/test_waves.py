@@ -63,6 +63,7 @@ LIKELY = tuple(Candidate(key="|".join(category), share=0.4) for category in (WAS
 report = st.tuples(
     places, st.sampled_from([WASTE, WASTE, WASTE, BINS, NOISE, None]), st.sampled_from(["p1", "p1", "p2"]),
     st.sampled_from([(), (), (), (), ("r0",), ("r1",)]), st.sampled_from([False, False, False, True]),
+    st.sampled_from([40.0, 40.0, 40.0, 140.0]),
 )  # fmt: skip
 action = st.tuples(st.integers(0, 8), st.sampled_from(["sign", "handle", "check_pass", "close", "cancel", "cancel"]))
 
@@ -73,9 +74,9 @@ def reports_of(drawn: list[Any]) -> list[Any]:
         located(
             f"r{number}", number, category, xy=xy, reporter_key=who, text="垃圾成堆", related_refs=refs,
             classified=({"case_class": "emergency"} if urgent else {}) | ({} if category else {"candidates": LIKELY}),
-            **({} if xy is None else {"error_m": 40.0}),
+            **({} if xy is None else {"error_m": error_m}),
         )
-        for number, (xy, category, who, refs, urgent) in enumerate(drawn)
+        for number, (xy, category, who, refs, urgent, error_m) in enumerate(drawn)
     ]  # fmt: skip
 
 
