@@ -2,9 +2,9 @@
 
 For a text with counts ``c`` of n-grams ``g``: ``x_g = (1 + ln c) v_g``, scaled to length 1, where ``v_g`` is inverse
 document frequency times how much the n-gram tells the labels apart (Wang and Manning 2012). The score of a label is
-``x . w + b`` and probabilities are the softmax of the scores: training folds a calibration found on held-out rows into
-``w`` and ``b``. Weights are whole numbers, and whole numbers are added, so a
-text gets the same answer alone, among others, and on every machine.
+``x . w + b`` and probabilities are the softmax of the scores: training folds an average of several linear machines,
+and a calibration found on held-out rows, into ``w`` and ``b``. Weights are whole numbers, and whole numbers are added,
+so a text gets the same answer alone, among others, and on every machine.
 """
 
 from __future__ import annotations

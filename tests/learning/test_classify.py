@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.domain.textgrams import Array
 from pipeline.domain.textmodel import TextModel
 from pipeline.errors import ConfigFaults
 from pipeline.evaluation.report import EvaluateRequest
@@ -14,7 +15,17 @@ from pipeline.evaluation.tasks.classification import evaluate
 from pipeline.learning.labelled import folds_of, groups_of
 from pipeline.learning.modelfile import Card, read_model
 from pipeline.learning.request import TrainRequest
-from pipeline.learning.trainers.classify import bits_for, packed, softmax, threshold, train
+from pipeline.learning.textmachines import Table
+from pipeline.learning.trainers.classify import (
+    across_folds,
+    bits_for,
+    calibration,
+    packed,
+    softmax,
+    summed,
+    threshold,
+    train,
+)
 from tests.learning.labels import messages, write_set
 
 ROWS = messages(150)
@@ -133,11 +144,34 @@ def test_tables_stay_below_their_bound() -> None:
 
 def test_whole_numbers_keep_the_scores(learned: tuple[Path, Card]) -> None:
     """Packing rounds: weights to 1/32,767 of the largest, so probabilities move by little."""
-    from pipeline.learning.trainers.classify import Table
-
     chance = np.random.default_rng(0)
     table = Table(1 + chance.random(64), chance.normal(size=(64, 3)), np.zeros(3))
     arrays, step = packed(table)
     assert np.abs(arrays["weights"] * arrays["scale"] * 64 - table.weights * table.value[:, None]).max() < 1e-3
     assert np.abs(arrays["squares"] * step * 64**2 - table.value**2).max() < 1e-3
     assert softmax(np.array([[0.0, 0.0]])).tolist() == [[0.5, 0.5]]
+
+
+def drawn(rows: int = 300, seed: int = 3) -> tuple[Array, Array]:
+    """Scores of two machines over three labels, (n, 2, 3), and true labels that follow both."""
+    chance = np.random.default_rng(seed)
+    scores = chance.normal(size=(rows, 2, 3))
+    lots = chance.gumbel(size=(rows, 3))
+    return scores, (3 * scores.sum(axis=1) + lots).argmax(axis=1)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.5, 1.5])
+def test_the_scale_of_a_machine_does_not_matter(scale: float) -> None:
+    scores, wanted = drawn()
+    other = scores * np.array([scale, 1.0])[:, None]
+    one, two = (softmax(summed(each, calibration(each, wanted))) for each in (scores, other))
+    assert np.abs(one - two).max() < 0.05
+
+
+def test_a_fold_is_calibrated_by_the_others() -> None:
+    scores, wanted = drawn()
+    fold = np.arange(len(wanted)) % 3
+    changed = np.where(fold == 0, (wanted + 1) % 3, wanted)
+    one, other = across_folds(scores, wanted, fold), across_folds(scores, changed, fold)
+    assert one[fold == 0].tolist() == other[fold == 0].tolist()
+    assert one[fold == 1].tolist() != other[fold == 1].tolist()

@@ -1,4 +1,4 @@
-"""Learn categories from labelled texts: weighted characters, one linear table, probabilities of held-out rows.
+"""Learn categories from labelled texts: weighted characters, linear machines averaged, probabilities of held-out rows.
 
 Rows that are nearly the same stay in one fold, so no text is judged by a machine that saw its twin. What is held out
 gives the figures of the card, the calibration, and the thresholds below which a person decides; the table that is kept
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,30 +24,19 @@ from pipeline.learning.labelled import (
     segmented_texts,
     simulated_texts,
 )
-from pipeline.learning.matrices import Matrix, counts, inverse_frequency, weighted
+from pipeline.learning.matrices import Matrix, counts
 from pipeline.learning.modelfile import Card, write_model
 from pipeline.learning.request import TrainRequest
 from pipeline.learning.rows import digest_of
+from pipeline.learning.textmachines import MACHINES, Table, averaged, fitted, scored
 
 FOLDS = 5
 ORDERS = (1, 2)
 HEAD = 25
 MOST_BYTES = 8 << 20
 """Of the table: the model stays below 10 MB."""
-RIDGE = 0.5
-"""Weight of the penalty."""
-SMOOTH = 0.5
-"""Weight that every n-gram has in every label before any is seen."""
 SURE_ENOUGH = 0.9
 """Share of right ones that every label's threshold must reach on held-out rows."""
-
-
-class Table(NamedTuple):
-    """A linear machine over m places and k labels: value of a place (m,), weights (m, k), biases (k,)."""
-
-    value: Array
-    weights: Array
-    bias: Array
 
 
 def train(request: TrainRequest) -> Card:
@@ -64,10 +52,9 @@ def train(request: TrainRequest) -> Card:
     raw = np.array([row.raw for row in rows])
     scores = held_out(matrix, wanted, fold, raw, len(labels), request)
     figures, thresholds = judged(across_folds(scores[raw], wanted[raw], fold[raw]), wanted[raw], labels)
-    factor = temperature(scores[raw], wanted[raw])
+    factors = calibration(scores[raw], wanted[raw])
     request.say("all rows")
-    table = fitted(matrix, wanted, len(labels), request.seed)
-    table = Table(table.value, table.weights * factor, table.bias * factor)
+    table = averaged(fitted(matrix, wanted, len(labels), request.seed), factors)
     return _written(request, rows, labels, bits, table, figures, thresholds)
 
 
@@ -92,43 +79,15 @@ def _rows(request: TrainRequest) -> list[Labelled]:
     return rows
 
 
-def fitted(matrix: Matrix, wanted: Array, labels: int, seed: int) -> Table:
-    """Ridge regression on +1 and -1 for every label (a least squares support vector machine, Suykens 1999)."""
-    from sklearn.linear_model import Ridge
-
-    value = telling(matrix, wanted, labels)
-    signs = np.where(wanted[:, None] == np.arange(labels)[None], 1.0, -1.0).astype(np.float32)
-    machine = Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-3, random_state=seed)
-    machine.fit(weighted(matrix, value), signs)
-    return Table(value, machine.coef_.T.astype(np.float64), np.asarray(machine.intercept_, np.float64))
-
-
-def telling(matrix: Matrix, wanted: Array, labels: int) -> Array:
-    """Value of every place, (m,): inverse document frequency times the root mean square of its log odds over labels.
-
-    The log odds are those of naive Bayes (Wang and Manning 2012), here of any label against all others; their mean
-    square over all places is scaled to 1.
-    """
-    idf = inverse_frequency(matrix)
-    unit = weighted(matrix, idf)
-    ones = (wanted[:, None] == np.arange(labels)[None]).astype(np.float32)
-    here = np.asarray(unit.T @ ones, np.float64) + SMOOTH
-    there = here.sum(axis=1, keepdims=True) - here
-    odds = np.log((here / here.sum(axis=0)) / (there / there.sum(axis=0)))
-    spread = np.sqrt((odds**2).mean(axis=1))
-    return np.asarray(idf * spread / max(np.sqrt((spread**2).mean()), 1e-12))
-
-
 def held_out(matrix: Matrix, wanted: Array, fold: Array, raw: Array, labels: int, request: TrainRequest) -> Array:
-    """Scores of every row by the machine that did not see it, (n, k); only raw rows are filled."""
-    scores = np.zeros((len(wanted), labels))
+    """Scores of every row by the machines that did not see it, (n, machines, k); only raw rows are filled."""
+    scores = np.zeros((len(wanted), MACHINES, labels))
     for number in range(FOLDS):
         request.say(f"held out: fold {number + 1} of {FOLDS}")
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero((fold == number) & raw)
         if not len(inside) or not len(outside):
             continue
-        table = fitted(matrix[inside], wanted[inside], labels, request.seed)
-        scores[outside] = weighted(matrix[outside], table.value) @ table.weights + table.bias
+        scores[outside] = scored(matrix[outside], fitted(matrix[inside], wanted[inside], labels, request.seed))
     return scores
 
 
@@ -147,12 +106,26 @@ def temperature(scores: Array, wanted: Array) -> float:
     return float(min(tried, key=lambda t: -np.log(np.maximum(softmax(scores * t)[rows, wanted], 1e-12)).mean()))
 
 
+def calibration(scores: Array, wanted: Array) -> Array:
+    """The factor of every machine, (machines,), from held-out scores (n, machines, k).
+
+    Each machine is brought to its own temperature, so that none drowns the others; then the average of them to its.
+    """
+    each = np.array([temperature(scores[:, at], wanted) for at in range(scores.shape[1])]) / scores.shape[1]
+    return np.asarray(each * temperature(summed(scores, each), wanted))
+
+
+def summed(scores: Array, factors: Array) -> Array:
+    """Scores of all machines together, (n, k)."""
+    return np.asarray(np.einsum("nmk,m->nk", scores, factors))
+
+
 def across_folds(scores: Array, wanted: Array, fold: Array) -> Array:
     """Probabilities of held-out rows, (n, k), each calibrated by the other folds alone."""
-    chances = np.zeros_like(scores)
+    chances = np.zeros((len(scores), scores.shape[2]))
     for number in np.unique(fold):
         here = fold == number
-        chances[here] = softmax(scores[here] * temperature(scores[~here], wanted[~here]))
+        chances[here] = softmax(summed(scores[here], calibration(scores[~here], wanted[~here])))
     return chances
 
 
