@@ -54,7 +54,7 @@ CONNECTING = ("pipeline.events", "pipeline.errors", "pipeline.domain", "pipeline
 LEARNING = ("pipeline.domain", "pipeline.events", "pipeline.stages", "pipeline.stage", "pipeline.state",
             "pipeline.errors", "pipeline.wire", "connectors.importers", "connectors.sources", "msgspec",
             "numpy")  # fmt: skip
-SOLVING = ("pipeline.learning.trainers", "pipeline.learning.matrices")
+SOLVING = ("pipeline.learning.trainers", "pipeline.learning.matrices", "pipeline.learning.textmachines")
 
 DIRECTIONS = {
     "errors stand below all": MayImport(("pipeline.errors",), only=("msgspec",)),
