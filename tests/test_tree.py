@@ -32,7 +32,6 @@ LONGER_WITH_REASON = {
     "pipeline/events/facts.py": "one type per fact, no logic",
     "pipeline/simulation/city.py": "one district: its areas, people, components and devices hang together",
     "pipeline/simulation/reports.py": "one report from problem to record; the parts would share all their state",
-    "pipeline/wire/avrocode.py": "a code generator: one small function for each type of Avro",
     "pipeline/wire/serde.py": "encoding and decoding of one wire format side by side",
     "tests/connectors/test_importers.py": "the same few checks for each of seven sets",
     "tests/connectors/test_sources.py": "one contract over all formats",
