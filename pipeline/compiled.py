@@ -33,6 +33,7 @@ CODECS = "wangge_codecs"
 
 MODULES = (
     "pipeline.domain.calendar",
+    "pipeline.domain.gazetteer",
     "pipeline.domain.geo.datum",
     "pipeline.domain.geo.places",
     "pipeline.domain.geo.projection",
@@ -81,6 +82,7 @@ MODULES = (
     "pipeline.stages.locate",
     "pipeline.stages.notices",
     "pipeline.stages.pairing",
+    "pipeline.stages.pins",
     "pipeline.stages.reclassify",
     "pipeline.stages.register",
     "pipeline.stages.remember",

@@ -70,6 +70,7 @@ class Gazetteer:
 
     def __init__(self, places: Iterable[NamedPlace], areas: Iterable[Area], path: Path) -> None:
         self._path = path
+        self._paths: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, int] = {}
         self._places: list[_Group] = []
         self._areas: list[tuple[str, ...]] = []
@@ -99,7 +100,7 @@ class Gazetteer:
         if not found:
             return None
         hints = [self._areas[one.number] for one in found if self._areas[one.number]]
-        if area and self._path(area):
+        if area and self._path_of(area):
             hints.append((area,))
         groups = [self._narrowed(group, hints, at) for group in self._groups(found)]
         return _settled(_agreeing([group for group in groups if group]))
@@ -148,13 +149,25 @@ class Gazetteer:
 
     def _narrowed(self, group: _Group, hints: list[tuple[str, ...]], at: int) -> _Group:
         """The places in force that lie in all areas that the report gives."""
-        return [one for one in group if one.row.valid_at(at) and all([self._within(one.row, hint) for hint in hints])]
+        return [one for one in group if all(self._within(one.row, hint) for hint in hints) and one.row.valid_at(at)]
 
     def _within(self, row: NamedPlace, codes: tuple[str, ...]) -> bool:
         """Whether a place may lie in one of several areas of one name."""
-        return not row.areas or any(
-            [code in self._path(area) or area in self._path(code) for area in row.areas for code in codes]
-        )
+        for area in row.areas:
+            above = self._path_of(area)
+            for code in codes:
+                if code in above or area in self._path_of(code):
+                    return True
+        return not row.areas
+
+    def _path_of(self, code: str) -> tuple[str, ...]:
+        """Codes from the top down to an area, kept for the areas of the table."""
+        found = self._paths.get(code)
+        if found is None:
+            found = self._path(code)
+            if found:
+                self._paths[code] = found
+        return found
 
 
 def _entry(row: NamedPlace) -> _Entry:
