@@ -52,9 +52,7 @@ def build(words: list[str], group: str, work: Path, folder: Path) -> None:
     """
     from mypyc.build import mypycify
 
-    modules = mypycify(
-        words, opt_level="2", debug_level="0", multi_file=True, group_name=group, target_dir=str(work)
-    )  # fmt: skip
+    modules = mypycify(words, opt_level="2", debug_level="0", multi_file=True, group_name=group, target_dir=str(work))
     command = _Build(Distribution({"name": group, "ext_modules": modules}))
     command.build_lib, command.build_temp = str(folder), str(work / "objects")
     command.ensure_finalized()
@@ -114,9 +112,9 @@ def _codecs() -> Path:
 
 
 def main() -> int:
-    """0: compiled, or not possible here and said so; 1: it should have been. ``--lacks`` only names packages."""
+    """0: compiled, or not possible here and said so; 1: it should have been. ``--lacks`` names packages only."""
     if "--lacks" in sys.argv[1:]:
-        print(missing())
+        sys.stdout.writelines(f"{package}\n" for package in missing().split())
         return 0
     if fresh():
         return 0

@@ -11,10 +11,4 @@ exec >&2
 
 lacking() { .venv/bin/python deploy/compile.py --lacks; }
 
-read -r -a packages <<<"$(lacking)"
-[ "${#packages[@]}" -eq 0 ] && exit 0
-may_install || fail "These system packages are missing and cannot be installed from here: ${packages[*]}" \
-    "Ask an administrator to run: apt-get install --no-install-recommends ${packages[*]}" \
-    "then run make test again."
-install_packages "${packages[@]}" || true
-[ -z "$(lacking)" ] || fail "Could not be installed: $(lacking)"
+install_missing compiler lacking

@@ -51,14 +51,7 @@ forbid_services() {
 ensure_programs() {
     local packages
     mapfile -t packages < <(missing)
-    [ "${#packages[@]}" -eq 0 ] && return
-    may_install || fail "These system packages are missing and cannot be installed from here: ${packages[*]}" \
-        "Ask an administrator to run: apt-get install --no-install-recommends ${packages[*]}" \
-        "then run make servers again."
-    forbid_starts
-    install_packages "${packages[@]}" || true
-    mapfile -t still < <(missing)
-    [ "${#still[@]}" -eq 0 ] || fail "Could not be installed: ${still[*]}"
+    install_missing servers missing forbid_starts
     for service in "${services[@]}"; do
         case " ${packages[*]} " in *" $service "*) forbid_services "$service" ;; esac
     done

@@ -24,3 +24,18 @@ install_packages() {
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
+
+# install_missing TARGET LISTER [BEFORE]: have the packages that LISTER names, one a line; BEFORE runs ahead of a real
+# installation, and TARGET is what to make again once an administrator has helped.
+install_missing() {
+    local packages still
+    mapfile -t packages < <("$2")
+    [ "${#packages[@]}" -eq 0 ] && return
+    may_install || fail "These system packages are missing and cannot be installed from here: ${packages[*]}" \
+        "Ask an administrator to run: apt-get install --no-install-recommends ${packages[*]}" \
+        "then run make $1 again."
+    "${3:-true}"
+    install_packages "${packages[@]}" || true
+    mapfile -t still < <("$2")
+    [ "${#still[@]}" -eq 0 ] || fail "Could not be installed: ${still[*]}"
+}

@@ -70,7 +70,6 @@ class Gazetteer:
 
     def __init__(self, places: Iterable[NamedPlace], areas: Iterable[Area], path: Path) -> None:
         self._path = path
-        self._paths: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, int] = {}
         self._places: list[_Group] = []
         self._areas: list[tuple[str, ...]] = []
@@ -100,7 +99,7 @@ class Gazetteer:
         if not found:
             return None
         hints = [self._areas[one.number] for one in found if self._areas[one.number]]
-        if area and self._path_of(area):
+        if area and self._path(area):
             hints.append((area,))
         groups = [self._narrowed(group, hints, at) for group in self._groups(found)]
         return _settled(_agreeing([group for group in groups if group]))
@@ -154,20 +153,11 @@ class Gazetteer:
     def _within(self, row: NamedPlace, codes: tuple[str, ...]) -> bool:
         """Whether a place may lie in one of several areas of one name."""
         for area in row.areas:
-            above = self._path_of(area)
+            above = self._path(area)
             for code in codes:
-                if code in above or area in self._path_of(code):
+                if code in above or area in self._path(code):
                     return True
         return not row.areas
-
-    def _path_of(self, code: str) -> tuple[str, ...]:
-        """Codes from the top down to an area, kept for the areas of the table."""
-        found = self._paths.get(code)
-        if found is None:
-            found = self._path(code)
-            if found:
-                self._paths[code] = found
-        return found
 
 
 def _entry(row: NamedPlace) -> _Entry:

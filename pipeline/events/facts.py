@@ -77,9 +77,9 @@ class ReportSettled(Fact, frozen=True, kw_only=True):
     candidates: tuple[str, ...] = ()
     """Categories or labels that the words or a model spoke for, best first; empty where a code decided."""
     candidate_shares: tuple[float, ...] = ()
+    """How likely each candidate is, 0..1. ``method`` names the version of the model."""
     place_named: str = ""
     """The name in the gazetteer that gave the point (``place_method`` is then ``gazetteer``); else ""."""
-    """How likely each candidate is, 0..1. ``method`` names the version of the model."""
 
 
 class CaseFiled(Fact, frozen=True, kw_only=True):

@@ -74,8 +74,7 @@ def telling(matrix: Matrix, wanted: Array, labels: int) -> Spread:
     all places of their spread, and of every label's own share of it, is scaled to 1.
     """
     idf = inverse_frequency(matrix)
-    ones = (wanted[:, None] == np.arange(labels)[None]).astype(np.float32)
-    here = np.asarray(weighted(matrix, idf).T @ ones, np.float64) + SMOOTH
+    here = np.asarray(weighted(matrix, idf).T @ _members(wanted, labels), np.float64) + SMOOTH
     there = here.sum(axis=1, keepdims=True) - here
     odds = np.log((here / here.sum(axis=0)) / (there / there.sum(axis=0)))
     spread = np.sqrt((odds**2).mean(axis=1))
@@ -89,8 +88,13 @@ def _size(numbers: Array) -> Array:
     return np.asarray(np.maximum(np.sqrt((numbers**2).mean(axis=0)), 1e-12))
 
 
+def _members(wanted: Array, labels: int) -> Array:
+    """1 where a row has the label, else 0; (n, k)."""
+    return np.asarray((wanted[:, None] == np.arange(labels)[None]).astype(np.float32))
+
+
 def _signs(wanted: Array, labels: int) -> Array:
-    return np.where(wanted[:, None] == np.arange(labels)[None], 1.0, -1.0).astype(np.float32)
+    return np.asarray(2 * _members(wanted, labels) - 1)
 
 
 def _ridge(features: Matrix, signs: Array, seed: int) -> tuple[Array, Array]:

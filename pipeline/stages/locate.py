@@ -25,7 +25,7 @@ from pipeline.events.intake import Classification, LocatedReport, Place, Screene
 from pipeline.stages.borders import BorderJudge, Found
 from pipeline.stages.duty_doubt import DutyDoubt
 from pipeline.stages.levels import NOBODY, TIERS, AreaTree, Levels
-from pipeline.stages.pins import BY_NAME, MOST_AREA_ERROR_M, Pin, Pins, pinned
+from pipeline.stages.pins import BY_AREA, BY_COMPONENT, BY_NAME, MOST_AREA_ERROR_M, Pin, Pins, pinned
 from pipeline.stages.register import Register
 
 MAIN_SYSTEM = "unit"
@@ -114,7 +114,7 @@ class Locator:
         """The same place, known to lie in an area, so that no border above it is in doubt."""
         levels = self._tree.levels(area)
         if area in place.areas:
-            levels = Levels(*(place.city, place.district, place.street, place.community, place.grid))
+            levels = Levels(place.city, place.district, place.street, place.community, place.grid)
         areas = self._tree.listed(levels)
         return replace(
             place, city=levels.city, district=levels.district, street=levels.street, community=levels.community,
@@ -220,9 +220,9 @@ class Locator:
     def _by_name(self, report: ScreenedReport) -> Place:
         component = self.reference.component(report.component_code) if report.component_code else None
         if component is not None and component.grid_code:
-            return self._by_area(component.grid_code, "component", component.code, component.owner)
+            return self._by_area(component.grid_code, BY_COMPONENT, component.code, component.owner)
         if report.area_code and self.reference.area(report.area_code) is not None:
-            return self._by_area(report.area_code, "area_code")
+            return self._by_area(report.area_code, BY_AREA)
         named = self.reference.areas_by_name(report.place_name) if report.place_name else ()
         if len(named) == 1:
             return self._by_area(named[0].code, "place_name")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pipeline.domain.gazetteer import Gazetteer
+from pipeline.domain.geo.places import inside
 from pipeline.domain.reference.model import Area, Reference
 from pipeline.events.intake import ScreenedReport
 from pipeline.stages.classify import unbroken
@@ -43,6 +44,7 @@ class Pins:
     def __init__(self, reference: Reference) -> None:
         tables = reference.tables
         self.reference = reference
+        self._box = reference.city.bounding_box
         self._gazetteer = Gazetteer(tables.gazetteer, tables.areas, reference.area_path)
 
     def of(self, report: ScreenedReport) -> Pin | None:
@@ -51,14 +53,14 @@ class Pins:
 
     def _by_component(self, report: ScreenedReport) -> Pin | None:
         row = self.reference.component(report.component_code) if report.component_code else None
-        if row is None or row.lon is None or row.lat is None or not self._inside(row.lon, row.lat):
+        if row is None or row.lon is None or row.lat is None or not inside(row.lon, row.lat, self._box):
             return None
         area = row.grid_code if self.reference.area(row.grid_code) is not None else ""
         return Pin(row.lon, row.lat, COMPONENT_ERROR_M, BY_COMPONENT, row.code, area)
 
     def _by_area(self, report: ScreenedReport) -> Pin | None:
         area = self.reference.area(report.area_code) if report.area_code else None
-        if area is None or area.lon is None or area.lat is None or not self._inside(area.lon, area.lat):
+        if area is None or area.lon is None or area.lat is None or not inside(area.lon, area.lat, self._box):
             return None
         error = _error_of(area)
         return Pin(area.lon, area.lat, error, BY_AREA, area.code, area.code) if error is not None else None
@@ -72,10 +74,6 @@ class Pins:
             return None
         known = report.area_code if self.reference.area(report.area_code) is not None else spot.area
         return Pin(spot.lon, spot.lat, spot.error_m, BY_NAME, spot.name, known)
-
-    def _inside(self, lon: float, lat: float) -> bool:
-        west, south, east, north = self.reference.city.bounding_box
-        return west <= lon <= east and south <= lat <= north
 
 
 def _error_of(area: Area) -> float | None:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from pipeline.domain.geo.datum import Datum, to_wgs84
-from pipeline.domain.geo.places import LEAST_DECIMALS, decimals
+from pipeline.domain.geo.places import LEAST_DECIMALS, decimals, inside
 from pipeline.domain.ids import report_id
 from pipeline.domain.privacy import address_key, generalise_address, person_key, redacted, redacted_label
 from pipeline.domain.text import blank_to_none, clean, is_clean, order_numbers
@@ -241,15 +241,15 @@ def _point(
         flags.append("unknown_datum")
     elif datum is not Datum.WGS84:
         lon, lat = to_wgs84(lon, lat, datum)
-    if coarse or not _inside(lon, lat, policy.bounding_box):
-        flags.append("coarse_coordinates" if _inside(lon, lat, policy.bounding_box) else "outside_city")
+    if coarse or not inside(lon, lat, policy.bounding_box):
+        flags.append("coarse_coordinates" if inside(lon, lat, policy.bounding_box) else "outside_city")
         return None, None, None
     return lon, lat, _error(body["error_m"], channel, policy)
 
 
 def _axes(lon: float, lat: float, box: tuple[float, float, float, float], flags: list[str]) -> tuple[float, float]:
     """Swapped axes are mended when the swapped point lies in the city and the given one does not."""
-    if not _inside(lon, lat, box) and _inside(lat, lon, box):
+    if not inside(lon, lat, box) and inside(lat, lon, box):
         flags.append("axes_swapped")
         return lat, lon
     if not (-180.0 <= lon <= 180.0 and -90.0 <= lat <= 90.0):
@@ -257,10 +257,6 @@ def _axes(lon: float, lat: float, box: tuple[float, float, float, float], flags:
             Reason.IMPOSSIBLE_COORDINATES, "lon, lat", (lon, lat), "degrees: lon -180..180, lat -90..90"
         )
     return lon, lat
-
-
-def _inside(lon: float, lat: float, box: tuple[float, float, float, float]) -> bool:
-    return box[0] <= lon <= box[2] and box[1] <= lat <= box[3]
 
 
 def _error(stated: float | None, channel: str, policy: ScreenPolicy) -> float:

@@ -20,7 +20,7 @@ from pipeline.wire.ready import Codec, ready_made
 Reader = Callable[[bytes, int], tuple[Any, int]]
 """Decodes one value at a position: the value and the position after it."""
 
-DOUBLE = struct.Struct("<d")
+_DOUBLE = struct.Struct("<d")
 
 
 def refuse(what: str) -> NoReturn:
@@ -123,7 +123,7 @@ def _read_doubles(data: bytes, at: int, count: int) -> tuple[list[float], int]:
     if end > len(data):
         refuse("an item reaches past the end")
     if count == 1:
-        return [DOUBLE.unpack_from(data, at)[0]], end
+        return [_DOUBLE.unpack_from(data, at)[0]], end
     return list(struct.unpack_from(f"<{count}d", data, at)), end
 
 
@@ -156,7 +156,7 @@ class Source:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.named: dict[str, Any] = {}
-        self.names: dict[str, Any] = {"_pack": DOUBLE.pack, "_unpack": DOUBLE.unpack_from, "refuse": refuse}
+        self.names: dict[str, Any] = {"_pack": _DOUBLE.pack, "_unpack": _DOUBLE.unpack_from, "refuse": refuse}
         self.fresh = 0
 
     def say(self, depth: int, *lines: str) -> None:

@@ -186,9 +186,10 @@ def write_container(stream: BinaryIO, name: str, bodies: Iterable[Body], codec: 
         pieces: list[bytes] = []
         try:
             write(pieces, body)
-            file.add(b"".join(pieces))
+            record = b"".join(pieces)
         except _UNWRITABLE as fault:
             raise _unwritable(name, body, fault) from fault
+        file.add(record)
     return file.close()
 
 

@@ -1,4 +1,4 @@
-"""What coordinates are worth before they are looked up: how many decimals they have.
+"""What coordinates are worth before they are looked up: how many decimals they have, and whether a box holds them.
 
 Whether they are missing, on a default point, swapped or outside the city is asked where a report is screened.
 """
@@ -12,6 +12,11 @@ LEAST_DECIMALS = 3
 def decimals(lon: float, lat: float) -> int:
     """Decimals of the finer of the two coordinates as they are written shortest; whole degrees have 0."""
     return max(_decimals(lon), _decimals(lat))
+
+
+def inside(lon: float, lat: float, box: tuple[float, float, float, float]) -> bool:
+    """Whether a point lies in a box of west, south, east and north, its edges included."""
+    return box[0] <= lon <= box[2] and box[1] <= lat <= box[3]
 
 
 def _decimals(value: float) -> int:

@@ -214,6 +214,7 @@ _REFERENCES = (
     ("grid_systems", "department", "department"),
     ("practices", "drawn", "area"),
     ("practices", "held", "area"),
+    ("gazetteer", "areas", "area"),
     ("components", "owner", "department"),
     ("components", "grid_code", "grid code"),
     ("devices", "component_code", "component"),
@@ -244,6 +245,7 @@ _WORDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("areas", "tier", ("city", "district", "street", "community", "grid")),
     ("border_rules", "line", ("rigid", "flexible")),
     ("practices", "tier", ("district", "street", "community")),
+    ("gazetteer", "kind", ("crossing", "road", "estate", "public_place")),
 )
 
 

@@ -1,28 +1,26 @@
-"""Checks of the gazetteer: kinds, points, errors, and names that would mean two things."""
+"""Checks of the gazetteer: points, errors, roads, names that would mean two things. Codes are in ``check_codes``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from pipeline.domain.geo.datum import Datum, to_wgs84
+from pipeline.domain.geo.places import inside
 from pipeline.domain.reference.model import Reference
 from pipeline.domain.reference.rows import NamedPlace
 from pipeline.domain.text import fold
 from pipeline.errors import Fault
 
-KINDS = ("crossing", "road", "estate", "public_place")
 MOST_ERROR_M = 500.0
 """How far borders are looked for: a place that is less exact than that says nothing of areas."""
 LEAST_SIGNS = 2
 """Signs of the shortest name: a single one stands in every other word."""
 
 
-def kinds(reference: Reference) -> Iterator[Fault]:
-    """A kind or a datum that nobody knows, and roads of what is no crossing."""
+def roads(reference: Reference) -> Iterator[Fault]:
+    """A datum that nobody knows, and roads of what is no crossing."""
     for number, row in enumerate(reference.tables.gazetteer):
         where = reference.origin("gazetteer", number)
-        if row.kind not in KINDS:
-            yield Fault(where, "kind", row.kind, f"write one of {', '.join(KINDS)}")
         if _datum(row) is None:
             yield Fault(where, "datum", row.datum, f"write one of {', '.join(Datum)}")
         if row.roads and (row.kind != "crossing" or len(row.roads) < 2):
@@ -31,11 +29,10 @@ def kinds(reference: Reference) -> Iterator[Fault]:
 
 def points(reference: Reference) -> Iterator[Fault]:
     """A point outside the city, an error that is none."""
-    west, south, east, north = reference.city.bounding_box
     for number, row in enumerate(reference.tables.gazetteer):
         where = reference.origin("gazetteer", number)
         lon, lat = to_wgs84(row.lon, row.lat, _datum(row) or Datum.WGS84)
-        if not (west <= lon <= east and south <= lat <= north):
+        if not inside(lon, lat, reference.city.bounding_box):
             remedy = "the point lies outside the bounding box of city.toml; mind the order and the datum"
             yield Fault(where, "lon, lat", f"{row.lon}, {row.lat}", remedy)
         if not 0.0 < row.error_m <= MOST_ERROR_M:
@@ -61,15 +58,6 @@ def names(reference: Reference) -> Iterator[Fault]:
                 given.setdefault((name, area), []).append(number)
 
 
-def areas(reference: Reference) -> Iterator[Fault]:
-    """An area that there is not."""
-    for number, row in enumerate(reference.tables.gazetteer):
-        for code in row.areas:
-            if reference.area(code) is None:
-                where = reference.origin("gazetteer", number)
-                yield Fault(where, "areas", code, "no such area; add it to areas.csv or name another")
-
-
 def _datum(row: NamedPlace) -> Datum | None:
     try:
         return Datum.named(row.datum)
@@ -77,4 +65,4 @@ def _datum(row: NamedPlace) -> Datum | None:
         return None
 
 
-CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (kinds, points, names, areas)
+CHECKS: tuple[Callable[[Reference], Iterator[Fault]], ...] = (roads, points, names)

@@ -5,6 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.reference.load import ReferenceFaults, load_reference
+
+Plant = Callable[..., Path]
+"""Makes the small set with tables added and cells changed."""
+
+
+def faults(folder: Path) -> list[str]:
+    """All faults of a set as lines."""
+    try:
+        load_reference(folder)
+    except ReferenceFaults as error:
+        return [str(fault) for fault in error.faults]
+    return []
+
+
 SMALL = {
     "categories": [
         "standard,kind,code,name_zh,name_en,major,family,requires_enforcement",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from pipeline.domain.reference.load import ReferenceFaults, load_reference
 from pipeline.domain.reference.load import _version as version_of
+from pipeline.domain.reference.load import load_reference
 from pipeline.domain.reference.tables import table_names
+from tests.domain.reference.conftest import Plant, faults
 
-Plant = Callable[..., Path]
 HEAD = "name,aliases,kind,lon,lat,datum,error_m,areas,roads,valid_from,valid_to"
 GOOD = [
     "墨桥路霁川街路口,老菜场口,crossing,121.4,31.2,WGS-84,40,T|R,墨桥路|霁川街,,",
@@ -37,14 +34,6 @@ BAD = {
     "a crossing of one road": ("甲路口,,crossing,121.4,31.2,,60,R,乙路,,", "name two roads or more"),
     "an empty validity": ("甲路,,road,121.4,31.2,,60,R,,2021-01-01,2020-01-01", "end the validity after it begins"),
 }
-
-
-def faults(folder: Path) -> list[str]:
-    try:
-        load_reference(folder)
-    except ReferenceFaults as error:
-        return [str(fault) for fault in error.faults]
-    return []
 
 
 def test_a_sound_table_has_no_fault(plant: Plant) -> None:

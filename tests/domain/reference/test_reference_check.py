@@ -1,24 +1,12 @@
 """Each fault planted alone is found with its place; planted together they are all found at once."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from pipeline.domain.reference.load import ReferenceFaults, load_reference
+from pipeline.domain.reference.load import load_reference
+from tests.domain.reference.conftest import Plant, faults
 
-Plant = Callable[..., Path]
 Added = dict[str, list[str]]
 Changed = dict[str, tuple[str, str]]
-
-
-def faults(folder: Path) -> list[str]:
-    """All faults of a set as lines."""
-    try:
-        load_reference(folder)
-    except ReferenceFaults as error:
-        return [str(fault) for fault in error.faults]
-    return []
 
 
 def test_the_small_set_is_sound(plant: Plant) -> None:
