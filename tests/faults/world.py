@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.kafka.config import for_librdkafka
@@ -29,6 +29,7 @@ from pipeline.runtime.kafka.lanes import LANES, departments_of
 from pipeline.settings import REFERENCE, KafkaSettings
 from pipeline.wire.serde import encode
 from schemas.topics import UNLISTED, of_schema, topics
+from tests.faults.delivery import Delivery, Handed
 from tests.faults.kept import Kept
 from tests.faults.ledger import Ledger
 from tests.faults.progress import Progress, Struck
@@ -152,25 +153,11 @@ class World:
 
     def fill(self, records: Iterable[Record]) -> None:
         """Publish records; returns when Kafka has them. What was not delivered is sent again, and noted."""
-        config = self._config | {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5}
-        producer = Producer(config | {"message.timeout.ms": 600_000, "queue.buffering.max.messages": 2_000_000})
-        failed: list[Record] = []
-
-        def told(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                topic, key, value = message.topic() or "", message.key() or b"", message.value() or b""
-                failed.append((topic[len(self.kafka.prefix) :], key.decode(), value))
-                self.notes.append(f"a record for {topic} was not delivered and sent again: {error}")
-
+        delivery = Delivery(self._config, self.notes.append)
         for topic, key, value in records:
-            producer.produce(self.kafka.prefix + topic, value, key, on_delivery=told)
-            producer.poll(0)
+            delivery.send(Handed(self.kafka.prefix + topic, key.encode(), value))
             self.sent[topic] += 1
-        producer.flush()
-        while failed:
-            topic, key, value = failed.pop()
-            producer.produce(self.kafka.prefix + topic, value, key, on_delivery=told)
-            producer.flush()
+        delivery.finish()
 
     # --- processes ------------------------------------------------------------------------------------------------
 
