@@ -79,14 +79,14 @@ def parts_of(poll: Poll, size: int, ahead: Iterable[Collection[str]] = ()) -> It
     """A poll in parts of about ``size`` records, partition by partition, each in its order.
 
     Each group of topics that go ``ahead`` is in parts of its own, one group after the other, before all others. Groups
-    that fill half a part together share it, and so does a whole poll: going alone would spare the first of them a few
-    milliseconds, and a transaction costs more.
+    that fill half a part together share it, and a poll that is no more than one part stays whole: going alone would
+    spare the first of them a few milliseconds, and a transaction costs more.
     """
-    rest, few = dict(poll), size // 2
+    rest = dict(poll)
     groups = [{place: rest.pop(place) for place in poll if place[0] in group} for group in ahead]
-    if _count([rest, *groups]) <= few:
+    if _count([rest, *groups]) <= size:
         groups, rest = [], dict(poll)
-    elif _count(groups) <= few:
+    elif _count(groups) <= size // 2:
         groups = [{place: records for group in groups for place, records in group.items()}]
     for group in groups:
         yield from _parts(group, size)

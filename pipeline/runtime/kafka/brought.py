@@ -9,6 +9,7 @@ changes what is relied on here.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -57,13 +58,46 @@ class WholePollScheduler(DefaultSchedulingStrategy):
             yield first, _WholePoll(filled, filled[first][-1], getattr(records, "generation", None))
 
 
+class Pace:
+    """When the next poll may be taken, and until when records may gather for it. Time is that of the clock of waits."""
+
+    def __init__(self) -> None:
+        self._free, self._until = asyncio.Event(), 0.0
+        self._free.set()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no poll is in work that the next one has to wait for."""
+        return self._free.is_set()
+
+    def taken(self) -> None:
+        """The next poll waits for the one that was taken now."""
+        self._free.clear()
+
+    def done(self, rest_s: float) -> None:
+        """The poll in work is done; for so many seconds records may gather."""
+        self._until = time.monotonic() + rest_s
+        self._free.set()
+
+    async def wait(self) -> None:
+        """Until the next poll may be taken. Bounded: a poll that Faust drops in a rebalance is never done."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._free.wait(), WAIT_S)
+
+    async def gathered(self) -> bool:
+        """Until the time to gather is over. Whether there was any left."""
+        left = self._until - time.monotonic()
+        if left > 0:
+            await asyncio.sleep(left)
+        return left > 0
+
+
 class _Consumer(driver.Consumer):
     """Urgent topics first; offsets are noted in transactions and never by Faust."""
 
     ahead: Sequence[frozenset[str]] = ()
     """Groups of topics that are asked for before all others, in this order."""
-    free: asyncio.Event
-    """Set while the next poll may be taken."""
+    pace: Pace
     large: int
     """A poll of so many records is one of somebody who is behind."""
 
@@ -72,16 +106,20 @@ class _Consumer(driver.Consumer):
 
         One that is taken earlier would only lie in the queue of the stream, and what comes meanwhile would wait behind
         it; aiokafka reads ahead anyway. Who is far behind and has nothing urgent takes it earlier: there the time
-        between two polls counts. The wait is bounded: a poll that Faust drops in a rebalance is never done.
+        between two polls counts.
+
+        What aiokafka read ahead lies there since the poll before. It is taken first, so that the next is fetched while
+        records gather, and a poll brings what has just come.
         """
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.free.wait(), WAIT_S)
+        await self.pace.wait()
         found = await self._found(active_partitions, timeout)
+        if _count(found) < self.large and await self.pace.gathered():
+            found = found.before(await self._limited(active_partitions))
         if found and (self.ahead or _count(found) < self.large):
-            self.free.clear()
+            self.pace.taken()
         return found
 
-    async def _found(self, active_partitions: Any, timeout: float) -> Any:
+    async def _found(self, active_partitions: Any, timeout: float) -> Read:
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
         all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where
         there are any, fewer others come, for more urgent ones may be under way."""
@@ -95,9 +133,13 @@ class _Consumer(driver.Consumer):
                 return found
         if not found:
             return await self._read(active_partitions, timeout)
+        return found.before(await self._limited(rest))
+
+    async def _limited(self, partitions: Any) -> Read:
+        """What is here, as far as it makes no large poll."""
         self._thread.most = self.large
         try:
-            return found.before(await self._read(rest, 0.0))
+            return await self._read(partitions, 0.0)
         finally:
             self._thread.most = None
 
@@ -173,7 +215,10 @@ class _Passed(codecs.Codec):
 
 
 class Worker:
-    """A Faust application that hands whole polls to ``take`` and tells of assignments."""
+    """A Faust application that hands whole polls to ``take`` and tells of assignments.
+
+    ``take`` is back when the next poll may come, with the seconds for which records may gather before it.
+    """
 
     def __init__(
         self,
@@ -181,7 +226,7 @@ class Worker:
         group: str,
         topics: Collection[str],
         ahead: Sequence[Collection[str]],
-        take: Callable[[Brought], Awaitable[None]],
+        take: Callable[[Brought], Awaitable[float]],
         *,
         poll_records: int,
         data_folder: str,
@@ -213,9 +258,8 @@ class Worker:
             stream_recovery_delay=0.0,
             worker_redirect_stdouts=False,
         )
-        free, first = asyncio.Event(), [here for names in ahead if (here := frozenset(names).intersection(topics))]
-        free.set()
-        consumer = type("Consumer", (_Consumer,), {"ahead": first, "free": free, "large": poll_records // 2})
+        pace, first = Pace(), [here for names in ahead if (here := frozenset(names).intersection(topics))]
+        consumer = type("Consumer", (_Consumer,), {"ahead": first, "pace": pace, "large": poll_records // 2})
         transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
         app.transport = transport(app.conf.broker_consumer, app)
         source = app.topic(*sorted(topics), value_serializer=PASSED, key_serializer=PASSED)
@@ -224,9 +268,9 @@ class Worker:
             """One event is one poll; it is acked when its transaction is done (Faust notes no offset for it)."""
             waiting = stream.noack()
             async for event in waiting.events():
-                await take(event.value)
+                rest_s = await take(event.value)
                 await waiting.ack(event)
-                free.set()
+                pace.done(rest_s)
 
         app.agent(source, name="polls")(polls)
 

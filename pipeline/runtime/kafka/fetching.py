@@ -8,6 +8,7 @@ incremental fetch sessions, which aiokafka has not.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -19,6 +20,9 @@ ALL_EVERY_S = 0.2
 """All partitions are asked for so often; a record on a quiet one waits that long at most."""
 BUSY_S = 2.0
 """A partition is busy so long after its last record."""
+UNREAD_S = 0.1
+"""So long after records came that nobody has taken yet, nothing is asked for: whoever keeps up takes them soon, and then
+one fetch for all of them must not wait for another that is under way."""
 GATHER_BYTES, GATHER_MS = 65_536, 30
 """A fetch of busy partitions is answered at so many bytes, or after so long."""
 
@@ -30,10 +34,16 @@ class Busy:
         self._always = frozenset(always)
         self._heard: dict[Any, float] = {}
         self._all_at = 0.0
+        self._unread_at = math.inf
 
     def heard(self, partitions: Collection[Any], now: float) -> None:
         """These had records."""
         self._heard.update(dict.fromkeys(partitions, now))
+
+    def hold_s(self, unread: Collection[Any], now: float) -> float:
+        """Seconds for which nothing is asked for, since these lie here unread; 0 when there is no reason to wait."""
+        self._unread_at = min(self._unread_at, now) if unread else math.inf
+        return max(self._unread_at + UNREAD_S - now, 0.0) if unread else 0.0
 
     def due(self, assigned: Collection[Any], now: float) -> frozenset[Any] | None:
         """The busy ones among those assigned, and those that are always asked for; ``None``: ask for all."""
@@ -57,6 +67,9 @@ class _Part:
         self.tps, self.state_value = tps, state_value
 
 
+_NOTHING = _Part(frozenset(), lambda _: None)
+
+
 class PatientFetcher(Fetcher):  # type: ignore[misc]
     """aiokafka's fetcher with :class:`Busy` before each fetch."""
 
@@ -70,6 +83,9 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]
     def _get_actions_per_node(self, assignment: Any) -> Any:
         now = time.monotonic()
         self._busy.heard(self._records.keys(), now)
+        if hold_s := self._busy.hold_s(self._records.keys(), now):
+            nothing, resets, wait_s, *further = super()._get_actions_per_node(_NOTHING)
+            return nothing, resets, min(wait_s, hold_s), *further
         due = self._busy.due(assignment.tps, now)
         # what lies here unread is not fetched anyway, but aiokafka would hold back the others of its broker for it
         seen = frozenset(assignment.tps if due is None else due).difference(self._records)

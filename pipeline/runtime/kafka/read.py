@@ -29,5 +29,7 @@ class Read(dict[Place, Sequence[Any]]):
 
     def before(self, following: Read) -> Read:
         """These and those that were read after them; without these when the group has moved on in between."""
-        kept = self if self.generation == following.generation else {}
-        return Read({**kept, **following}, following.generation)
+        if self.generation != following.generation:
+            return following
+        both = {place: [*self[place], *following[place]] for place in self.keys() & following.keys()}
+        return Read({**self, **following, **both}, following.generation)

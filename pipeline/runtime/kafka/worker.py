@@ -97,9 +97,10 @@ class KafkaWorker(Assigned):
 
     # --- polls ----------------------------------------------------------------------------------------------------
 
-    async def take(self, brought: Brought) -> None:
+    async def take(self, brought: Brought) -> float:
         """Begin with one poll. Back when the next may come: after the end of a small one, and for somebody who is
-        behind when it went through the stages: its last transaction is written while the next is fed."""
+        behind when it went through the stages: its last transaction is written while the next is fed. Gives back how
+        many seconds records may gather before it."""
         loop, free = asyncio.get_running_loop(), asyncio.Event()
         one = InHand(brought, self.settings.prefix, lambda: loop.call_soon_threadsafe(free.set))
         if not self._handover.offer(one):
@@ -110,7 +111,7 @@ class KafkaWorker(Assigned):
             self._chain = asyncio.ensure_future(self._worked(one))
         self._at_hand |= one.poll.keys()
         await free.wait()
-        await asyncio.sleep(self.policy.rest_s(self._written_s, one.size))
+        return self.policy.rest_s(self._written_s, one.size)
 
     async def _worked(self, one: InHand) -> None:
         """A chain of polls to its end. Whatever is no neighbour's fault ends the process: nothing was acknowledged."""

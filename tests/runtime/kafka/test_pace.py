@@ -68,8 +68,9 @@ def consumer_over(
 ) -> tuple[Any, list[frozenset[str]]]:
     """A consumer whose thread brings what is asked for, and what it was asked for."""
 
-    async def take(_: Brought) -> None:
+    async def take(_: Brought) -> float:
         """Nothing is taken here."""
+        return 0.0
 
     settings = KafkaSettings(bootstrap="127.0.0.1:1")
     worker = Worker(settings, "g", topics, ahead, take, poll_records=7, data_folder=str(tmp_path))
@@ -98,7 +99,7 @@ def test_urgent_records_come_with_what_else_is_there(
     found = asyncio.run(consumer._getmany({TP("urgent", 0), TP("plain", 0)}, 0.1))
     assert [tp.topic for tp in found] == [topic for topic in ("urgent", "plain") if topic in brings]
     assert seen == [frozenset(one) for one in asked]
-    assert not consumer.free.is_set(), "the next poll waits for this one"
+    assert not consumer.pace.is_free, "the next poll waits for this one"
 
 
 LANES = {"topics": ("urgent", "spotted", "plain"), "ahead": (("urgent",), ("spotted",))}
@@ -152,4 +153,4 @@ def test_only_who_is_far_behind_and_has_nothing_urgent_polls_ahead(
 ):
     consumer, _ = consumer_over({"plain": list(range(records))}, tmp_path, topics=["plain"], ahead=[urgent])
     asyncio.run(consumer._getmany({TP("plain", 0)}, 0.1))
-    assert consumer.free.is_set() is goes_on
+    assert consumer.pace.is_free is goes_on
