@@ -78,37 +78,48 @@ _ALLOWED: dict[str, tuple[str, ...]] = {}
 def parts_of(poll: Poll, size: int, ahead: Iterable[Collection[str]] = ()) -> Iterator[Poll]:
     """A poll in parts of about ``size`` records, partition by partition, each in its order.
 
-    Each group of topics that go ``ahead`` is in parts of its own, one group after the other, before all others. Groups
-    that fill half a part together share it, and a poll that is no more than one part stays whole: going alone would
-    spare the first of them a few milliseconds, and a transaction costs more.
+    Groups of topics that go ``ahead`` come first, one after the other. Where they fill more than half a part they are in
+    parts of their own; fewer share the first part with what follows: going alone would spare them a few milliseconds,
+    and a transaction costs more, also those that come next. For the same reason what is left over at the end and fills
+    less than half a part goes with the part before.
     """
     rest = dict(poll)
     groups = [{place: rest.pop(place) for place in poll if place[0] in group} for group in ahead]
-    if _count([rest, *groups]) <= size:
-        groups, rest = [], dict(poll)
-    elif _count(groups) <= size // 2:
-        groups = [{place: records for group in groups for place, records in group.items()}]
+    if sum(map(_count, groups)) <= size // 2:
+        groups, rest = [], {place: records for group in (*groups, rest) for place, records in group.items()}
     for group in groups:
-        yield from _parts(group, size)
-    yield from _parts(rest, size)
+        yield from _rounded(_parts(group, size), size)
+    yield from _rounded(_parts(rest, size), size)
 
 
-def _count(polls: Iterable[Poll]) -> int:
-    return sum(len(records) for poll in polls for records in poll.values())
+def _count(poll: Poll) -> int:
+    return sum(map(len, poll.values()))
+
+
+def _rounded(parts: Iterator[Poll], size: int) -> Iterator[Poll]:
+    """Parts of which a small last one was added to the one before."""
+    before = next(parts, None)
+    for part in parts:
+        if before is not None and _count(part) < size // 2:  # only the last one is so small
+            before = {**before, **{place: [*before.get(place, ()), *found] for place, found in part.items()}}
+        else:
+            if before is not None:
+                yield before
+            before = part
+    if before is not None:
+        yield before
 
 
 def _parts(poll: Poll, size: int) -> Iterator[Poll]:
     part: dict[tuple[str, int], Sequence[Any]] = {}
     room = size
     for place, records in poll.items():
-        for start in range(0, len(records), size):
-            piece = records[start : start + size]
-            if len(piece) > room and part:
-                yield part
-                part, room = {}, size
-            part[place] = piece
+        start = 0
+        while start < len(records):
+            part[place] = piece = records[start : start + room]
+            start += len(piece)
             room -= len(piece)
-            if room <= 0:
+            if not room:
                 yield part
                 part, room = {}, size
     if part:

@@ -185,7 +185,7 @@ class KafkaWorker(Assigned):
                     batch = self.engine.feed(part)
                     self.point("fed")
                     writing.add(batch, time.perf_counter() - begun)
-                    if _ahead(part):  # it shares its transaction with nothing, and the processor with nobody
+                    if _ahead(part):  # only such: they share their transaction with nothing, the processor with nobody
                         writing.begin()
                         writing.end()
                 writing.begin()
@@ -240,7 +240,7 @@ class KafkaWorker(Assigned):
 
 
 def _ahead(part: Poll) -> bool:
-    return any(topic in group for topic, _ in part for group in AHEAD)
+    return all(any(topic in group for group in AHEAD) for topic, _ in part)
 
 
 def _end(code: int) -> None:
