@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Producer
@@ -19,14 +20,16 @@ class Actors(threading.Thread):
     """Cases given to :meth:`handle` are handled now, and checked as soon as a status tells that they are.
 
     Only the check is timed. It goes to the topic of the inspectors: sent blindly it could overtake the handling.
+    ``now`` is the time, in milliseconds, at which they say that they act: that of the stream they answer. Another one
+    would move the pipeline's time there, and all that it remembers of the stream would be over.
     """
 
-    def __init__(self, bootstrap: str, prefix: str) -> None:
+    def __init__(self, bootstrap: str, prefix: str, now: Callable[[], int]) -> None:
         super().__init__(daemon=True)
         self._producer = Producer(
             {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0, "log_level": 3}
         )
-        self._prefix, self._ended = prefix, threading.Event()
+        self._prefix, self._now, self._ended = prefix, now, threading.Event()
         self._due: deque[str] = deque()
         self._in_hand: set[str] = set()
         self.answered: dict[str, float] = {}
@@ -67,7 +70,7 @@ class Actors(threading.Thread):
         self._producer.flush(10)
 
     def _act(self, case: str, action: str, role: str, unit: str) -> None:
-        now = int(time.time() * 1000)
+        now = self._now()
         body: dict[str, Any] = {
             "source_system": f"department-{unit}", "source_ref": f"{case}:{action}", "received_at": now, "at": now,
             "case_id": case, "action": action, "actor_role": role, "actor_unit": unit, "actor_person": f"{unit}:{role}",

@@ -120,10 +120,13 @@ def until(done: Callable[[], bool], seconds: float) -> bool:
     return done()
 
 
-def numbered(bodies: Sequence[tuple[str, Mapping[str, Any]]], tag: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Reports without end: the day's again and again, each with a number of its own."""
+def numbered(
+    bodies: Sequence[tuple[str, Mapping[str, Any]]], tag: str, *, apart: float = 0.0
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Reports without end: the day's again and again, each with a number of its own, ``apart`` degrees further north."""
     round_ = 0
     while True:
         for schema, body in bodies:
-            yield schema, {**body, "source_ref": f"{body['source_ref']}-{tag}{round_}"}
+            moved = {"lat": body["lat"] + round_ * apart} if apart and body.get("lat") else {}
+            yield schema, {**body, **moved, "source_ref": f"{body['source_ref']}-{tag}{round_}"}
         round_ += 1

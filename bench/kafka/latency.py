@@ -40,6 +40,8 @@ WARM_S, WARM_LIMIT_S = 20, 180.0
 """The first seconds of a stream are not counted: connections are made, states read, codecs compiled."""
 QUIET_S = 3.0
 """No assignment for so long: what was sent has come through."""
+APART_DEGREES = 0.003
+"""When the day begins again its reports lie some 300 m away, or most of them would join the cases of the first time."""
 ROWS_A_SECOND = 50
 TOLD_OF = ("check_pass", "feedback")
 """What a status says after the check that is timed."""
@@ -129,12 +131,14 @@ class Steady:
         client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
         bootstrap = place.cluster.bootstrap
         self._rows = Rows(lambda ids: _visible(client, ids))
-        self._actors = Actors(bootstrap, place.prefix)
+        self._stream_ms = 0
+        """When the report that was published last was received, by its own word."""
+        self._actors = Actors(bootstrap, place.prefix, lambda: self._stream_ms)
         self._ears = [
             Ear(bootstrap, place.ends("assignments."), self._assigned),
             Ear(bootstrap, place.ends("status."), self._status),
         ]
-        reports = list(islice(numbered(place.bodies, "s"), rate * (WARM_S + seconds)))
+        reports = list(islice(numbered(place.bodies, "s", apart=APART_DEGREES), rate * (WARM_S + seconds)))
         self._warming, self._timed = reports[: rate * WARM_S], reports[rate * WARM_S :]
         self._sent: dict[str, float] = {}
         """First letters of a report id, as a case id carries them, to the time of sending."""
@@ -175,7 +179,12 @@ class Steady:
 
     def _publish(self, reports: Bodies, noted: Callable[[int, float], None]) -> None:
         sent = [ordinary(schema, body) for schema, body in reports]
-        publish(self.place.cluster.bootstrap, self.place.prefix, sent, self.rate, noted)
+
+        def going(number: int, at: float) -> None:
+            self._stream_ms = max(self._stream_ms, int(reports[number][1]["received_at"]))
+            noted(number, at)
+
+        publish(self.place.cluster.bootstrap, self.place.prefix, sent, self.rate, going)
 
     def _noted(self, number: int, at: float) -> None:
         _, body = self._timed[number]

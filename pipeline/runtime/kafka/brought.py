@@ -154,6 +154,9 @@ class _Consumer(driver.Consumer):
         poll for the others has timed out.
         """
 
+    async def verify_all_partitions_active(self) -> None:
+        """Nothing: Faust would look at each of hundreds of partitions for the commits that it never makes here."""
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Skipped offsets are part of the poll or control records: nothing to hold."""
 

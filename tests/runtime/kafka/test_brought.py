@@ -41,6 +41,7 @@ def test_the_versions_are_those_whose_inside_was_read(library: str, expected: st
         (Consumer, "_add_gap", ["self", "tp", "offset_from", "offset_to"]),
         (Consumer, "_new_offset", ["self", "tp"]),
         (Consumer, "perform_seek", ["self"]),
+        (Consumer, "verify_all_partitions_active", ["self"]),
         (driver.Consumer, "_getmany", ["self", "active_partitions", "timeout"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),

@@ -10,9 +10,9 @@ import pytest
 from faust.types import TP
 
 from pipeline.runtime.kafka.brought import Worker
-from pipeline.runtime.kafka.fetching import ALL_EVERY_S, BUSY_S, Busy
+from pipeline.runtime.kafka.fetching import ALL_EVERY_S, BUSY_S, UNREAD_S, Busy
 from pipeline.runtime.kafka.policy import WorkerPolicy
-from pipeline.runtime.kafka.read import Brought
+from pipeline.runtime.kafka.read import Brought, Read
 from pipeline.settings import KafkaSettings
 
 POLICY = WorkerPolicy(part_records=250, written_share=0.25, longest_rest_s=0.06)
@@ -61,6 +61,16 @@ def test_urgent_topics_are_never_quiet():
     busy.asked_all(0.0)
     busy.heard([A], 0.0)
     assert busy.due({A, B, FIRE}, 0.1) == {A, FIRE}
+
+
+def test_nothing_is_asked_for_just_after_records_came_that_nobody_has_taken():
+    busy = Busy()
+    assert busy.hold_s([], 0.0) == 0
+    assert busy.hold_s([A], 1.0) == pytest.approx(UNREAD_S)
+    assert busy.hold_s([A, B], 1.0 + UNREAD_S / 2) == pytest.approx(UNREAD_S / 2), "counted from the first"
+    assert busy.hold_s([B], 1.0 + UNREAD_S) == 0, "who is behind goes on reading ahead"
+    assert busy.hold_s([], 2.0) == 0
+    assert busy.hold_s([A], 3.0) == pytest.approx(UNREAD_S), "taken in between"
 
 
 def consumer_over(
@@ -154,3 +164,34 @@ def test_only_who_is_far_behind_and_has_nothing_urgent_polls_ahead(
     consumer, _ = consumer_over({"plain": list(range(records))}, tmp_path, topics=["plain"], ahead=[urgent])
     asyncio.run(consumer._getmany({TP("plain", 0)}, 0.1))
     assert consumer.pace.is_free is goes_on
+
+
+@pytest.mark.parametrize(
+    ("rest_s", "first", "polls"),
+    [
+        pytest.param(0.03, 1, [[0], [1]], id="what came while records gathered comes with it"),
+        pytest.param(0.0, 1, [[0]], id="no rest: what is here"),
+        pytest.param(0.03, 3, [[0, 1, 2]], id="half a poll: behind, and no time to gather"),
+    ],
+)
+def test_records_gather_after_what_was_read_ahead_is_taken(
+    rest_s: float, first: int, polls: list[list[int]], tmp_path: Any
+):
+    consumer, _ = consumer_over({}, tmp_path, topics=["plain"], ahead=())
+    place, left = TP("plain", 0), [list(range(first)), [1]]
+    limits = []
+
+    async def getmany(partitions: Any, timeout: float) -> Any:
+        limits.append(consumer._thread.most)
+        return Read({place: left.pop(0)}, 4)
+
+    consumer._thread = SimpleNamespace(getmany=getmany, most=None)
+
+    async def rested() -> Any:
+        consumer.pace.done(rest_s)
+        return await consumer._getmany({place}, 0.1)
+
+    found = asyncio.run(rested())
+    assert found == {place: [one for poll in polls for one in poll]}
+    assert found.generation == 4
+    assert limits == [None, consumer.large][: len(polls)]
