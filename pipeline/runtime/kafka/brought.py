@@ -127,7 +127,7 @@ class _Consumer(driver.Consumer):
         for topics in self.ahead:
             group = {tp for tp in rest if tp.topic in topics}
             if group:
-                found = found.before(await self._read(group, 0.0))
+                found = found.before(await (self._limited(group) if found else self._read(group, 0.0)))
             rest -= group
             if _count(found) >= self.large:
                 return found
