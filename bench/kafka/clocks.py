@@ -123,7 +123,7 @@ def until(done: Callable[[], bool], seconds: float) -> bool:
 def numbered(
     bodies: Sequence[tuple[str, Mapping[str, Any]]], tag: str, *, apart: float = 0.0
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Reports without end: the day's again and again, each with a number of its own, ``apart`` degrees further north."""
+    """Reports without end: the day's again and again, with numbers of their own, each time ``apart`` degrees north."""
     round_ = 0
     while True:
         for schema, body in bodies:

@@ -78,10 +78,10 @@ _ALLOWED: dict[str, tuple[str, ...]] = {}
 def parts_of(poll: Poll, size: int, ahead: Iterable[Collection[str]] = ()) -> Iterator[Poll]:
     """A poll in parts of about ``size`` records, partition by partition, each in its order.
 
-    Groups of topics that go ``ahead`` come first, one after the other. Where they fill more than half a part they are in
-    parts of their own; fewer share the first part with what follows: going alone would spare them a few milliseconds,
-    and a transaction costs more, also those that come next. For the same reason what is left over at the end and fills
-    less than half a part goes with the part before.
+    Groups of topics that go ``ahead`` come first, one after the other. Where they fill more than half a part they are
+    in parts of their own; fewer share the first part with what follows: going alone would spare them a few
+    milliseconds, and a transaction costs more, also those that come next. For the same reason what is left over at the
+    end and fills less than half a part goes with the part before.
     """
     rest = dict(poll)
     groups = [{place: rest.pop(place) for place in poll if place[0] in group} for group in ahead]

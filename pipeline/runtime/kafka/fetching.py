@@ -21,8 +21,8 @@ ALL_EVERY_S = 0.2
 BUSY_S = 2.0
 """A partition is busy so long after its last record."""
 UNREAD_S = 0.1
-"""So long after records came that nobody has taken yet, nothing is asked for: whoever keeps up takes them soon, and then
-one fetch for all of them must not wait for another that is under way."""
+"""So long after records came that nobody has taken yet, nothing is asked for: whoever keeps up takes them soon, and
+then one fetch for all of them must not wait for another that is under way."""
 GATHER_BYTES, GATHER_MS = 65_536, 30
 """A fetch of busy partitions is answered at so many bytes, or after so long."""
 

@@ -44,7 +44,7 @@ def test_groups_of_topics_that_go_ahead_come_first_in_their_order(poll, size):
     [(1, 1, 2, 1), (1, 1, 6, 1), (1, 1, 9, 1), (1, 1, 10, 2), (2, 2, 7, 1), (2, 2, 8, 2), (3, 2, 0, 2), (3, 2, 8, 3),
      (0, 0, 5, 1), (4, 0, 0, 1), (1, 0, 10, 1), (0, 0, 19, 2), (0, 0, 20, 3)],
 )  # fmt: skip
-def test_what_fills_half_a_part_shares_one_and_so_does_what_is_left_over(first: int, second: int, others: int, parts: int):
+def test_what_fills_half_a_part_shares_one(first: int, second: int, others: int, parts: int):
     poll = {("c", 0): range(first), ("b", 0): range(second), ("a", 0): range(others)}
     found = parts_of({place: list(some) for place, some in poll.items() if some}, 8, [{"c"}, {"b"}])
     assert len(list(found)) == parts
