@@ -8,10 +8,7 @@ changes what is relied on here.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, cast
 
 import faust
@@ -25,13 +22,12 @@ from mode import CrashingSupervisor
 from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.kafka.fetching import GATHER_BYTES, GATHER_MS, install
+from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.read import Brought, Read
 from pipeline.settings import KafkaSettings
 
 PASSED = "whole-poll"
 """Name of the codec that gives a poll through as it is."""
-WAIT_S = 1.0
-"""How long the next poll is held back at most while one is in work."""
 
 
 class _WholePoll:
@@ -58,40 +54,6 @@ class WholePollScheduler(DefaultSchedulingStrategy):
             yield first, _WholePoll(filled, filled[first][-1], getattr(records, "generation", None))
 
 
-class Pace:
-    """When the next poll may be taken, and until when records may gather for it. Time is that of the clock of waits."""
-
-    def __init__(self) -> None:
-        self._free, self._until = asyncio.Event(), 0.0
-        self._free.set()
-
-    @property
-    def is_free(self) -> bool:
-        """Whether no poll is in work that the next one has to wait for."""
-        return self._free.is_set()
-
-    def taken(self) -> None:
-        """The next poll waits for the one that was taken now."""
-        self._free.clear()
-
-    def done(self, rest_s: float) -> None:
-        """The poll in work is done; for so many seconds records may gather."""
-        self._until = time.monotonic() + rest_s
-        self._free.set()
-
-    async def wait(self) -> None:
-        """Until the next poll may be taken. Bounded: a poll that Faust drops in a rebalance is never done."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._free.wait(), WAIT_S)
-
-    async def gathered(self) -> bool:
-        """Until the time to gather is over. Whether there was any left."""
-        left = self._until - time.monotonic()
-        if left > 0:
-            await asyncio.sleep(left)
-        return left > 0
-
-
 class _Consumer(driver.Consumer):
     """Urgent topics first; offsets are noted in transactions and never by Faust."""
 
@@ -104,18 +66,15 @@ class _Consumer(driver.Consumer):
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         """The next poll, taken when the one before is done.
 
-        One that is taken earlier would only lie in the queue of the stream, and what comes meanwhile would wait behind
-        it; aiokafka reads ahead anyway. Who is far behind and has nothing urgent takes it earlier: there the time
-        between two polls counts.
-
-        What aiokafka read ahead lies there since the poll before. It is taken first, so that the next is fetched while
-        records gather, and a poll brings what has just come.
+        Earlier it would only lie in the queue of the stream, and what comes meanwhile would wait behind it. Who is far
+        behind and has nothing urgent takes it earlier: there the time between two polls counts. What aiokafka read
+        ahead is taken first, so that the next is fetched while records gather and a poll brings what has just come.
         """
         await self.pace.wait()
         found = await self._found(active_partitions, timeout)
-        if _count(found) < self.large and await self.pace.gathered():
+        if found.size < self.large and await self.pace.gathered():
             found = found.before(await self._limited(active_partitions))
-        if found and (self.ahead or _count(found) < self.large):
+        if found and (self.ahead or found.size < self.large):
             self.pace.taken()
         return found
 
@@ -129,7 +88,7 @@ class _Consumer(driver.Consumer):
             if group:
                 found = found.before(await (self._limited(group) if found else self._read(group, 0.0)))
             rest -= group
-            if _count(found) >= self.large:
+            if found.size >= self.large:
                 return found
         if not found:
             return await self._read(active_partitions, timeout)
@@ -175,10 +134,6 @@ class _Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
-
-
-def _count(found: Mapping[TP, Sequence[Any]]) -> int:
-    return sum(map(len, found.values()))
 
 
 class _Thread(driver.AIOKafkaConsumerThread):

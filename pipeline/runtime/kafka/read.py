@@ -27,6 +27,11 @@ class Read(dict[Place, Sequence[Any]]):
         super().__init__(records)
         self.generation = generation
 
+    @property
+    def size(self) -> int:
+        """How many records there are."""
+        return sum(map(len, self.values()))
+
     def before(self, following: Read) -> Read:
         """These and those that were read after them; without these when the group has moved on in between."""
         if self.generation != following.generation:

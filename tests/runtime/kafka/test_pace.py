@@ -135,7 +135,7 @@ def test_what_sounds_urgent_never_comes_before_what_its_source_calls_urgent(
 
 
 def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.runtime.kafka.brought.WAIT_S", 0.05)
+    monkeypatch.setattr("pipeline.runtime.kafka.pace.WAIT_S", 0.05)
     consumer, seen = consumer_over({"plain": [2]}, tmp_path)
 
     async def twice() -> tuple[int, int]:
