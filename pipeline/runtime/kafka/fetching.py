@@ -42,8 +42,11 @@ class Busy:
 
     def hold_s(self, unread: Collection[Any], now: float) -> float:
         """Seconds for which nothing is asked for, since these lie here unread; 0 when there is no reason to wait."""
-        self._unread_at = min(self._unread_at, now) if unread else math.inf
-        return max(self._unread_at + UNREAD_S - now, 0.0) if unread else 0.0
+        if not unread:
+            self._unread_at = math.inf
+            return 0.0
+        self._unread_at = min(self._unread_at, now)
+        return max(self._unread_at + UNREAD_S - now, 0.0)
 
     def due(self, assigned: Collection[Any], now: float) -> frozenset[Any] | None:
         """The busy ones among those assigned, and those that are always asked for; ``None``: ask for all."""
@@ -67,9 +70,6 @@ class _Part:
         self.tps, self.state_value = tps, state_value
 
 
-_NOTHING = _Part(frozenset(), lambda _: None)
-
-
 class PatientFetcher(Fetcher):  # type: ignore[misc]
     """aiokafka's fetcher with :class:`Busy` before each fetch."""
 
@@ -83,17 +83,15 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]
     def _get_actions_per_node(self, assignment: Any) -> Any:
         now = time.monotonic()
         self._busy.heard(self._records.keys(), now)
-        if hold_s := self._busy.hold_s(self._records.keys(), now):
-            nothing, resets, wait_s, *further = super()._get_actions_per_node(_NOTHING)
-            return nothing, resets, min(wait_s, hold_s), *further
-        due = self._busy.due(assignment.tps, now)
+        hold_s = self._busy.hold_s(self._records.keys(), now)
+        due = frozenset() if hold_s else self._busy.due(assignment.tps, now)
         # what lies here unread is not fetched anyway, but aiokafka would hold back the others of its broker for it
         seen = frozenset(assignment.tps if due is None else due).difference(self._records)
-        found = super()._get_actions_per_node(_Part(seen, assignment.state_value))
+        requests, resets, wait_s, *further = super()._get_actions_per_node(_Part(seen, assignment.state_value))
         # no request goes out while another is under way: the quiet ones keep their turn until one does
-        if due is None and found[0]:
+        if due is None and requests:
             self._busy.asked_all(now)
-        return found
+        return requests, resets, min(wait_s, hold_s or wait_s), *further
 
 
 def install(always: Collection[str]) -> None:
