@@ -62,7 +62,7 @@ class Ear(threading.Thread):
 
 
 class Rows(threading.Thread):
-    """Asks a store every 50 ms which of the awaited ids it shows by now."""
+    """Asks a store ten times a second which of the awaited ids it shows by now."""
 
     def __init__(self, ask: Callable[[Sequence[str]], Iterable[str]]) -> None:
         super().__init__(daemon=True)
@@ -81,7 +81,7 @@ class Rows(threading.Thread):
             awaited = list(self._awaited)[:1_000]
             for key in self._ask(awaited) if awaited else ():
                 self.seen[key] = time.time() - self._awaited.pop(key)
-            self._ended.wait(0.05)
+            self._ended.wait(0.1)
 
     def idle(self) -> bool:
         """Whether everything that was sent is visible."""

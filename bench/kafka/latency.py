@@ -36,8 +36,8 @@ from tests.support.servers import FrontServer
 
 WORKERS = {"intake": "urgent,intake", "casework": "casework"}
 """The workers of a small installation, by name."""
-WARM_S, WARM_LIMIT_S = 20, 180.0
-"""The first seconds of a stream are not counted: connections are made, states read, codecs compiled."""
+WARM_LIMIT_S = 180.0
+"""The stream before the timed one must have come through by then."""
 QUIET_S = 3.0
 """No assignment for so long: what was sent has come through."""
 APART_DEGREES = 0.003
@@ -120,13 +120,13 @@ def passing(folder: Path) -> Bodies:
 def steady(cluster: Cluster, sizes: Sizes, folder: Path) -> dict[str, Any]:
     """A steady stream from publishing to department, row and status."""
     with stage(cluster, sizes, folder) as place:
-        return {"steady": Steady(place, sizes.rate, sizes.steady_s).measured()}
+        return {"steady": Steady(place, sizes.rate, sizes.warm_s, sizes.steady_s).measured()}
 
 
 class Steady:
     """A steady stream of reports; some departments answer at once."""
 
-    def __init__(self, place: Stage, rate: int, seconds: int) -> None:
+    def __init__(self, place: Stage, rate: int, warm_s: int, seconds: int) -> None:
         self.place, self.rate = place, rate
         client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
         bootstrap = place.cluster.bootstrap
@@ -138,8 +138,8 @@ class Steady:
             Ear(bootstrap, place.ends("assignments."), self._assigned),
             Ear(bootstrap, place.ends("status."), self._status),
         ]
-        reports = list(islice(numbered(place.bodies, "s", apart=APART_DEGREES), rate * (WARM_S + seconds)))
-        self._warming, self._timed = reports[: rate * WARM_S], reports[rate * WARM_S :]
+        reports = list(islice(numbered(place.bodies, "s", apart=APART_DEGREES), rate * (warm_s + seconds)))
+        self._warming, self._timed = reports[: rate * warm_s], reports[rate * warm_s :]
         self._sent: dict[str, float] = {}
         """First letters of a report id, as a case id carries them, to the time of sending."""
         self._dispatched: dict[str, float] = {}
@@ -212,7 +212,8 @@ class Steady:
 
 
 def _visible(client: Client, ids: Sequence[str]) -> list[str]:
-    return [row[0] for row in client.execute("SELECT DISTINCT report_id FROM reports WHERE report_id IN %(ids)s",
+    """Which of these reports have a row: ``fact_id`` of a report's fact is its id, and the table is sorted by it."""
+    return [row[0] for row in client.execute("SELECT DISTINCT fact_id FROM reports WHERE fact_id IN %(ids)s",
                                              {"ids": list(ids)})]  # fmt: skip
 
 

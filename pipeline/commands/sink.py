@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("sink")
 @click.option("--writers", type=click.IntRange(1, 32), default=2, show_default=True, help="Inserts at the same time.")
 @click.option("--records", type=click.IntRange(1, 200_000), default=20_000, show_default=True, help="Most in a block.")
-@click.option("--age-ms", type=click.IntRange(10, 60_000), default=1_000, show_default=True, help="Longest wait.")
+@click.option("--age-ms", type=click.IntRange(10, 60_000), default=500, show_default=True, help="Longest wait.")
 @click.option("--memory-mb", type=click.IntRange(1, 65_536), default=64, show_default=True, help="Records that wait.")
 @click.option("--patience", type=click.FloatRange(1, 600), default=30, show_default=True, help="Seconds of a query.")
 @click.option("--until-done", is_flag=True, help="End when everything readable is written.")

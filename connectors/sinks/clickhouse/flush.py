@@ -21,7 +21,7 @@ class Limits:
     """Most bytes of records in a block."""
     shortest_ms: int = 200
     """How long the first record of a block waits at least, when writing is quick."""
-    longest_ms: int = 1_000
+    longest_ms: int = 500
     """How long it waits at most."""
     share: float = 0.2
     """The part of its time that a lane may spend writing before it waits longer."""

@@ -1,15 +1,14 @@
 """The current engine (chdb) as a front needs it: one statement at a time, with a database and settings of its caller.
 
-The engine is one session for all, so the caller's database and settings are put in place before each statement and
-taken back after it. The only module of the tests that imports chdb.
+The engine is one session for all, so the caller's database and settings are put in place before each statement; what
+is in place already stays, for each costs a statement of its own. The only module of the tests that imports chdb.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import chdb
@@ -47,16 +46,31 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self._connection = chdb.connect(str(folder))
         self._alone = threading.RLock()
+        self._database = ""
+        self._settings: dict[str, str] = {}
+        """What is in place now."""
+        self._columns: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
         self.version: tuple[int, int, int] = self._version()
 
     def run(self, sql: str, database: str, settings: Mapping[str, str], form: str = "Native") -> bytes:
         """Run one statement and give back its result in a format. Raises :class:`Refused`."""
-        with self._alone, self._as(database, settings):
+        with self._alone:
+            self._put(database, settings)
             return self._query(sql, form)
 
-    def columns_of(self, table: str, listed: str, database: str) -> list[tuple[str, str]]:
+    def changed(self) -> None:
+        """A statement may have changed a table: nothing is known of columns any longer."""
+        self._columns = {}
+
+    def columns_of(self, table: str, listed: str, database: str, settings: Mapping[str, str]) -> list[tuple[str, str]]:
         """(name, type) of the columns an INSERT fills: those ``listed``, or all that are stored and not computed."""
-        lines = self.run(f"DESCRIBE TABLE {table}", database, {}, "TSVRaw").decode().splitlines()
+        known, place = self._columns, (database, table, listed)
+        if place not in known:
+            known[place] = self._described(table, listed, database, settings)
+        return known[place]
+
+    def _described(self, table: str, listed: str, database: str, settings: Mapping[str, str]) -> list[tuple[str, str]]:
+        lines = self.run(f"DESCRIBE TABLE {table}", database, settings, "TSVRaw").decode().splitlines()
         cells = [line.split("\t") for line in lines]
         types = {cell[0]: cell[1] for cell in cells}
         wanted = [one or other for one, other in _NAMES.findall(listed)]
@@ -77,18 +91,17 @@ class Engine:
         with self._alone:
             return self._query(f"EXISTS DATABASE {name(database)}", "TSV") == b"1\n"
 
-    @contextmanager
-    def _as(self, database: str, settings: Mapping[str, str]) -> Iterator[None]:
-        self._query(f"USE {name(database)}", "TSV")
-        done: list[str] = []
-        try:
-            for key, value in settings.items():
+    def _put(self, database: str, settings: Mapping[str, str]) -> None:
+        if database != self._database:
+            self._query(f"USE {name(database)}", "TSV")
+            self._database = database
+        for key in self._settings.keys() - settings.keys():
+            self._query(f"SET {key} = DEFAULT", "TSV")
+            del self._settings[key]
+        for key, value in settings.items():
+            if self._settings.get(key) != value:
                 self._query(f"SET {key} = {quoted(value)}", "TSV")
-                done.append(key)
-            yield
-        finally:
-            for key in done:
-                self._query(f"SET {key} = DEFAULT", "TSV")
+                self._settings[key] = value
 
     def _query(self, sql: str, form: str) -> bytes:
         try:

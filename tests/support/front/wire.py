@@ -7,6 +7,7 @@ the text; compression and external tables are not spoken.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from typing import Any
 from clickhouse_driver.block import BlockInfo
 from clickhouse_driver.bufferedreader import BufferedReader
 from clickhouse_driver.bufferedwriter import BufferedSocketWriter
+from clickhouse_driver.columns.service import read_column
 from clickhouse_driver.connection import ServerInfo
 from clickhouse_driver.context import Context
 from clickhouse_driver.protocol import ServerPacketTypes as Answer
 from clickhouse_driver.reader import read_binary_str, read_binary_uint8
-from clickhouse_driver.streams.native import BlockInputStream
 from clickhouse_driver.varint import read_varint, write_varint
 from clickhouse_driver.writer import write_binary_int32, write_binary_str, write_binary_uint8
 
@@ -67,19 +68,37 @@ def context(revision: int) -> Any:
 
 Columns = Sequence[tuple[str, str]]
 """Names and types."""
+_TIMES = re.compile(r"DateTime64\([^)]*\)")
+
+
+def read_block(source: Recorder, asked: Any, *, head: bool) -> tuple[Columns, int]:
+    """Columns and number of rows of the next block, whose values nobody wants. Raises EOFError behind the last one.
+
+    Times are passed as the whole numbers that they are on the wire: as objects they cost more than all the rest.
+    """
+    if head:
+        BlockInfo().read(source)
+    count, rows = read_varint(source), read_varint(source)
+    columns = []
+    for _ in range(count):
+        column, kind = read_binary_str(source), read_binary_str(source)
+        columns.append((column, kind))
+        if rows:
+            read_column(asked, _TIMES.sub("Int64", kind), rows, source)
+    return columns, rows
 
 
 def blocks_of(native: bytes) -> Iterator[tuple[Columns, bytes]]:
     """The single blocks of a result in the format Native, each with its columns."""
     pieces = [native]
     recorder = Recorder(lambda: pieces.pop() if pieces else b"")
-    reader = BlockInputStream(recorder, context(NO_BLOCK_INFO))
+    asked = context(NO_BLOCK_INFO)
     while True:
         try:
-            block = reader.read()
+            columns, _ = read_block(recorder, asked, head=False)
         except EOFError:
             return
-        yield block.columns_with_types, recorder.taken()
+        yield columns, recorder.taken()
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,7 @@ class Line:
     def __init__(self, connection: socket.socket) -> None:
         self._in = Recorder(lambda: connection.recv(CHUNK))
         self._out = BufferedSocketWriter(connection, CHUNK)
-        self._blocks = BlockInputStream(self._in, context(REVISION))
+        self._context = context(REVISION)
 
     def kind(self) -> int:
         """The type of the next packet."""
@@ -135,9 +154,9 @@ class Line:
         read_varint(self._in)
         read_binary_str(self._in)
         self._in.taken()
-        block = self._blocks.read()
+        _, rows = read_block(self._in, self._context, head=True)
         raw = self._in.taken()[BLOCK_INFO_BYTES:]
-        return raw if block.num_rows else b""
+        return raw if rows else b""
 
     def send_hello(self, version: tuple[int, int, int]) -> None:
         """Who answers."""
