@@ -128,7 +128,7 @@ class Steady:
 
     def __init__(self, place: Stage, rate: int, warm_s: int, seconds: int) -> None:
         self.place, self.rate = place, rate
-        client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
+        self._client = client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
         bootstrap = place.cluster.bootstrap
         self._rows = Rows(lambda ids: _visible(client, ids))
         self._stream_ms = 0
@@ -160,12 +160,16 @@ class Steady:
             thread.end()
         answered = self._actors.answered
         actions = [self._told[case] - at for case, at in answered.items() if case in self._told]
+        unheard = [case for case in answered if case not in self._told]
         return {
             "published_to_department": spread(self._dispatched.values()),
             "published_to_row": spread(self._rows.seen.values()) | {"missing": self._rows.missing()},
             "action_to_status": spread(actions)
-            | {"missing": len(answered) - len(actions), "never_handled": self._actors.waiting()},
-        }
+            | {
+                "missing": len(unheard), "never_handled": self._actors.waiting(),
+                "unheard": _history(self._client, unheard) if unheard else {},
+            },
+        }  # fmt: skip
 
     def _warm_up(self) -> None:
         """Some seconds of the stream go through before anything is timed."""
@@ -215,6 +219,19 @@ def _visible(client: Client, ids: Sequence[str]) -> list[str]:
     """Which of these reports have a row: ``fact_id`` of a report's fact is its id, and the table is sorted by it."""
     return [row[0] for row in client.execute("SELECT DISTINCT fact_id FROM reports WHERE fact_id IN %(ids)s",
                                              {"ids": list(ids)})]  # fmt: skip
+
+
+def _history(client: Client, cases: Sequence[str]) -> dict[str, list[str]]:
+    """What became of some cases by the tables: moves, merges and what was refused."""
+    sql = """SELECT case_id, action, concat(from_state, ' to ', to_state, ' ', reason_code) AS what, at FROM case_moves
+             WHERE case_id IN %(cases)s UNION ALL
+             SELECT case_id, action, concat('refused: ', state, ' ', reason), at FROM actions_refused
+             WHERE case_id IN %(cases)s UNION ALL
+             SELECT case_id, 'merge', concat('into ', into), at FROM case_merges WHERE case_id IN %(cases)s"""
+    found: dict[str, list[str]] = {case: [] for case in cases}
+    for case, action, what, at in sorted(client.execute(sql, {"cases": list(cases)}), key=lambda row: row[3]):
+        found[case].append(f"{at:%H:%M:%S} {action}: {what}")
+    return found
 
 
 def ordinary(schema: str, body: Mapping[str, Any]) -> Sent:

@@ -18,7 +18,7 @@ from deploy.stack.process import Server, ServerFailed
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
 MECHANISM = "SCRAM-SHA-512"
-FULL_SPEED = ("-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
+FULL_SPEED = ("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC")
 QUICK_START = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Half the seconds to start and half the speed afterwards."""
 FOUND_DEAD_SOON = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "1000"}

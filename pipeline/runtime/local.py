@@ -4,7 +4,8 @@ It has no ability that Kafka lacks: records are polled in batches, casework is p
 state of its partition, and what one tile says to another travels as a message. What makes it safe against kill -9:
 
 1. records are taken from the kept log, whose order is a function of the inputs;
-2. a commit covers a fixed number of polls, so commits fall on the same records however often a run is interrupted;
+2. a commit ends after so many polls, or facts that they brought, so commits fall on the same records however often a
+   run is interrupted;
 3. facts go to the store first, then one frame of the changelog holds state, position and counts together; a frame that
    is not whole never happened, and its records are read again: they give the same facts with the same ids.
 """
@@ -37,13 +38,20 @@ from pipeline.runtime.polling import horizon_of, latest_received, next_poll, tic
 from pipeline.stage import Change, Outcome, State, packed
 from pipeline.topology import Topology
 
+SAMPLES = 20
+"""So many samples are as large as one fact."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunPolicy:
     """How a run polls, commits and when it stops. Poll and commit sizes are part of what makes runs equal."""
 
     poll_records: int = 2_000
-    polls_per_commit: int = 10
+    polls_per_commit: int = 40
+    """Most polls in a commit."""
+    facts_per_commit: int = 50_000
+    """A commit ends with the poll that brings so many facts, so that one of reports is written while the next is made,
+    and one of readings, which say little, goes on. 0: polls alone decide."""
     partitions: int = 8
     max_refused: float = 0.2
     """Share of refused records within a commit that stops the run (a broken schema, not a broken record)."""
@@ -73,6 +81,8 @@ class LocalRun:
         self._committer = Committer(store, changelog)
         self._facts: dict[type[Fact], list[Fact]] = {}
         self._samples: list[Samples] = []
+        self._held = 0
+        """How many facts there were since the last commit; many samples count as one."""
         self._parts: list[Any] = []
         """The facts since the last commit but those of the poll at hand, as the store packs them."""
         self._changed: dict[tuple[str, str], dict[str, Value | bytes | None]] = {}
@@ -80,7 +90,6 @@ class LocalRun:
         self._partitions: dict[str, int] = {}
         """The partition of each tile met so far."""
         self._names = [f"casework-{number}" for number in range(policy.partitions)]
-        self._refused = 0
         self._recover()
         self.counts = Counts(self.commit.counts)
 
@@ -104,8 +113,9 @@ class LocalRun:
         while batch := self._poll(log):
             self._feed(batch)
             polls += 1
-            if polls % self.policy.polls_per_commit == 0:
+            if polls == self.policy.polls_per_commit or 0 < self.policy.facts_per_commit <= self._held:
                 self._commit(log, [])
+                polls = 0
         self._commit(log, [group])
         self._committer.wait()
 
@@ -248,13 +258,16 @@ class LocalRun:
         ]
         self._pack()
         self._committer.hand_over(self._parts, _copied(commit), entries)
-        self._parts, self._changed, self._refused = [], {}, 0
+        self._parts, self._changed, self._held = [], {}, 0
         if self._changelog.wants_compaction():
             self._committer.wait()
             self._changelog.compact(commit, self.books.entries())
 
     def _pack(self) -> None:
         if self._facts or self._samples:
+            self._held += (
+                sum(map(len, self._facts.values())) + sum([len(one.times) for one in self._samples]) // SAMPLES
+            )
             self._parts.append(self._store.packed(self._facts, self._samples))
             self._facts, self._samples = {}, []
 

@@ -79,7 +79,8 @@ def _facts(version: str, settings: Settings, *, responder: bool) -> StoreFacts:
     usual = RunPolicy()
     return StoreFacts(
         reference_version=version, poll_records=usual.poll_records, polls_per_commit=usual.polls_per_commit,
-        partitions=usual.partitions, responder=responder, key_mark=settings.key_mark,
+        facts_per_commit=usual.facts_per_commit, partitions=usual.partitions, responder=responder,
+        key_mark=settings.key_mark,
     )  # fmt: skip
 
 

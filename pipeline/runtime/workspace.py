@@ -38,6 +38,8 @@ class StoreFacts(msgspec.Struct, kw_only=True):
     responder: bool = False
     forgotten: bool = False
     """Kept input was removed: tables hold what cannot be made again."""
+    facts_per_commit: int = 0
+    """0 in a store that was begun before commits were cut by facts."""
     key_mark: str = ""
     """A digest of the key of the pseudonyms: another key would make new persons of all that are known."""
 
@@ -164,7 +166,11 @@ class Workspace:
 def policy_of(begun: StoreFacts, **changes: Any) -> RunPolicy:
     """The run policy that a store was begun with."""
     return RunPolicy(
-        poll_records=begun.poll_records, polls_per_commit=begun.polls_per_commit, partitions=begun.partitions, **changes
+        poll_records=begun.poll_records,
+        polls_per_commit=begun.polls_per_commit,
+        facts_per_commit=begun.facts_per_commit,
+        partitions=begun.partitions,
+        **changes,
     )
 
 

@@ -22,7 +22,7 @@ from pipeline.runtime.city import load_city
 from pipeline.runtime.workspace import StoreFacts
 from pipeline.settings import settings_from
 
-POLL, POLLS = 300, 4
+POLL, POLLS, FACTS = 300, 4, 2_000
 """Small enough that a small city takes some dozens of commits."""
 
 
@@ -50,8 +50,9 @@ def begun(store: Path, city: Path) -> Path:
     shutil.copytree(city / "city", store / "city")
     version = load_city(settings_from({}).reference, city / "city").reference.version
     facts = StoreFacts(
-        reference_version=version, poll_records=POLL, polls_per_commit=POLLS, partitions=4, responder=True
-    )
+        reference_version=version, poll_records=POLL, polls_per_commit=POLLS, facts_per_commit=FACTS, partitions=4,
+        responder=True,
+    )  # fmt: skip
     (store / "store.json").write_bytes(msgspec.json.encode(facts))
     return store
 

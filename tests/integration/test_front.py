@@ -91,6 +91,15 @@ def test_a_token_makes_an_insert_happen_once(client: Client) -> None:
     assert count(client) == 200
 
 
+def test_a_changed_table_is_seen_by_the_next_insert(client: Client) -> None:
+    client.execute(INSERT, rows(1))
+    client.execute("ALTER TABLE t ADD COLUMN more String DEFAULT 'usual', DROP COLUMN note")
+    client.execute("INSERT INTO t VALUES", [(2, NOON, "kind", [], "said")])
+    assert client.execute("SELECT more FROM t ORDER BY id") == [("usual",), ("said",)]
+    with pytest.raises(ServerException):
+        client.execute(INSERT, rows(1))
+
+
 def test_settings_hold_for_one_query_or_for_one_session(
     client: Client, clickhouse_settings: ClickHouseSettings
 ) -> None:

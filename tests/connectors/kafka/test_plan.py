@@ -109,7 +109,7 @@ def test_nothing_there_is_all_created_and_then_all_left() -> None:
         pytest.param("reports.located", {"partitions": 8}, "refuse", id="fewer where state lies"),
         pytest.param("reports.located", {"partitions": 24}, "refuse", id="more where state lies"),
         pytest.param("changelog.casework", {"partitions": 8}, "refuse", id="a changelog"),
-        pytest.param("facts.cases", {"partitions": 1}, "grow", id="fewer without state"),
+        pytest.param("facts.readings", {"partitions": 1}, "grow", id="fewer without state"),
         pytest.param("facts.cases", {"partitions": 24}, None, id="more without state"),
         pytest.param("facts.cases", {"copies": 1}, "refuse", id="too few copies"),
         pytest.param("facts.cases", {"copies": 5}, None, id="more copies"),

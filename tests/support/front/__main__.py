@@ -29,7 +29,8 @@ class Session(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         """Answer until the client goes."""
-        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each answer waits 40 ms for its last bytes
+        # or each answer waits 40 ms for its last bytes
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.line, self.database, self.settings = Line(self.request), "default", dict[str, str]()
         try:
             while True:
