@@ -25,7 +25,7 @@ from bench.kafka.report import as_text, document, sizing
 from bench.kafka.sizes import FULL, QUICK, Sizes, changed
 from bench.kafka.topics import Cluster
 from deploy.stack.servers import KafkaServer
-from pipeline.compiled import fresh
+from pipeline import COMPILED
 
 SECTIONS = ("a", "b", "feeding", "spotter", "latency", "emergencies", "scale", "weights", "recovery")
 FILL = "fill"
@@ -177,7 +177,7 @@ def _measure(
     if set(RACES) & set(only) and any(one.peer for one in contenders) and not PEERS.exists():
         message = f"the peers are not installed: make bench-kafka does it ({PEERS.relative_to(ROOT)} is missing)"
         raise click.UsageError(message)
-    say("compiled modules" if fresh() else "plain Python: nothing compiled, or older than the sources (make compile)")
+    say("compiled modules" if COMPILED else "plain Python: nothing compiled, or older than the sources (make compile)")
     say("inputs ...")
     folder = prepared(scratch, sizes.day)
     sent = reports(folder / "reports")

@@ -128,9 +128,9 @@ class Steady:
 
     def __init__(self, place: Stage, rate: int, warm_s: int, seconds: int) -> None:
         self.place, self.rate = place, rate
-        self._client = client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
+        self._client = Client(place.clickhouse[0], port=place.clickhouse[1], database="wangge")
         bootstrap = place.cluster.bootstrap
-        self._rows = Rows(lambda ids: _visible(client, ids))
+        self._rows = Rows(lambda ids: _visible(self._client, ids))
         self._stream_ms = 0
         """When the report that was published last was received, by its own word."""
         self._actors = Actors(bootstrap, place.prefix, lambda: self._stream_ms)

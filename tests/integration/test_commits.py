@@ -10,9 +10,8 @@ import pytest
 
 from pipeline.events.facts import Fact, OutcomesCounted, Samples
 from pipeline.runtime.changelog import Changelog
-from pipeline.runtime.committer import WholeFacts
 from pipeline.runtime.local import SAMPLES, LocalRun, RunPolicy
-from tests.integration.parity import comparable, log_of, topology
+from tests.integration.parity import Kept, comparable, log_of, topology
 
 TAKEN_AT = 1_790_000_000_000
 MOST, FACTS = 5, 260
@@ -22,18 +21,15 @@ Polled = tuple[Mapping[type[Fact], Sequence[Fact]], Sequence[Samples]]
 
 
 @dataclass
-class Commits(WholeFacts):
+class Commits(Kept):
     """A store that remembers what the polls of each commit weighed."""
 
     weights: list[list[int]] = field(default_factory=list)
-    facts: list[Fact | Samples] = field(default_factory=list)
 
     def write_packed(self, parts: Sequence[Polled]) -> int:
         # counts are said at the end of a commit and are no part of any poll
         self.weights.append([weight_of(part) for part in parts if OutcomesCounted not in part[0]])
-        for facts, samples in parts:
-            self.facts += [fact for some in facts.values() for fact in some] + list(samples)
-        return len(parts)
+        return super().write_packed(parts)
 
 
 def weight_of(polled: Polled) -> int:

@@ -19,6 +19,7 @@ from clickhouse_driver.bufferedwriter import BufferedSocketWriter
 from clickhouse_driver.columns.service import read_column
 from clickhouse_driver.connection import ServerInfo
 from clickhouse_driver.context import Context
+from clickhouse_driver.defines import DBMS_MIN_REVISION_WITH_BLOCK_INFO
 from clickhouse_driver.protocol import ServerPacketTypes as Answer
 from clickhouse_driver.reader import read_binary_str, read_binary_uint8
 from clickhouse_driver.varint import read_varint, write_varint
@@ -71,12 +72,12 @@ Columns = Sequence[tuple[str, str]]
 _TIMES = re.compile(r"DateTime64\([^)]*\)")
 
 
-def read_block(source: Recorder, asked: Any, *, head: bool) -> tuple[Columns, int]:
+def read_block(source: Recorder, asked: Any) -> tuple[Columns, int]:
     """Columns and number of rows of the next block, whose values nobody wants. Raises EOFError behind the last one.
 
     Times are passed as the whole numbers that they are on the wire: as objects they cost more than all the rest.
     """
-    if head:
+    if asked.server_info.used_revision >= DBMS_MIN_REVISION_WITH_BLOCK_INFO:
         BlockInfo().read(source)
     count, rows = read_varint(source), read_varint(source)
     columns = []
@@ -95,7 +96,7 @@ def blocks_of(native: bytes) -> Iterator[tuple[Columns, bytes]]:
     asked = context(NO_BLOCK_INFO)
     while True:
         try:
-            columns, _ = read_block(recorder, asked, head=False)
+            columns, _ = read_block(recorder, asked)
         except EOFError:
             return
         yield columns, recorder.taken()
@@ -154,7 +155,7 @@ class Line:
         read_varint(self._in)
         read_binary_str(self._in)
         self._in.taken()
-        _, rows = read_block(self._in, self._context, head=True)
+        _, rows = read_block(self._in, self._context)
         raw = self._in.taken()[BLOCK_INFO_BYTES:]
         return raw if rows else b""
 
