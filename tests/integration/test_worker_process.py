@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -30,6 +30,17 @@ PATIENCE_S = 240
 """How long a slow machine may take."""
 PARTITIONS = 4
 GROUP = "worker-intake-casework"
+WANGGE = ("-m", "pipeline")
+LATE_S = 3
+LATE = f"""
+import time
+from pipeline.commands import main
+from pipeline.runtime.kafka.assigned import Assigned
+known = Assigned._assigned
+Assigned._assigned = lambda *given: (time.sleep({LATE_S}), known(*given))
+main()
+"""
+"""A worker that learns of its partitions when Faust has long begun to bring their records."""
 
 
 def until(what: Callable[[], object], why: str) -> None:
@@ -43,12 +54,14 @@ def until(what: Callable[[], object], why: str) -> None:
 class Member:
     """A worker of two lanes in a process of its own."""
 
-    def __init__(self, kafka: KafkaSettings, folder: Path, name: str, instance: str = "") -> None:
+    def __init__(
+        self, kafka: KafkaSettings, folder: Path, name: str, instance: str = "", program: Sequence[str] = WANGGE
+    ) -> None:
         self.port, self._log = free_ports((name,))[name], (folder / f"{name}.log").open("ab")
         words = ["worker", "--stages", "intake,casework", "--health", f"127.0.0.1:{self.port}"]
         more = {"WANGGE_KAFKA_INSTANCE": instance, "WANGGE_KAFKA_SESSION_MS": "60000"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *words], cwd=ROOT, env=environment(kafka) | more, stdout=self._log,
+            [sys.executable, *program, *words], cwd=ROOT, env=environment(kafka) | more, stdout=self._log,
             stderr=self._log,
         )  # fmt: skip
 
@@ -118,6 +131,21 @@ def noted(kafka: KafkaSettings, topic: str) -> list[int]:
         return [done[place] - end for place, end in ends.items()]
     finally:
         follower.close()
+
+
+def test_records_that_come_before_their_partitions_are_known_are_not_lost(
+    topics: KafkaSettings, tmp_path: Path
+) -> None:
+    """On a slow machine the state that is read back just then keeps the news for seconds."""
+    publish(topics, range(20))
+    first = Member(topics, tmp_path, "first", program=["-c", LATE])
+    until(lambda: len(settled(topics)) >= 20, "not all is settled")
+    second = Member(topics, tmp_path, "second", program=["-c", LATE])
+    until(lambda: members(topics) == (ConsumerGroupState.STABLE, 2), "the second did not join")
+    publish(topics, range(20, 40))
+    until(lambda: len(settled(topics)) >= 40, "not all is settled")
+    assert [first.stop(), second.stop()] == [0, 0]
+    assert sorted(settled(topics)) == sorted(f"RX-{number}" for number in range(40))
 
 
 def test_a_worker_that_is_asked_to_stop_finishes_its_poll_commits_and_leaves(

@@ -37,6 +37,8 @@ class Assigned:
         self._at_hand: frozenset[tuple[str, int]] = frozenset()
         """The partitions of the polls in work."""
         self._generation = -1
+        self._told = asyncio.Event()
+        """Set when the partitions of one more generation are known."""
         self._working = threading.Lock()
         self._asked: float | None = None
         """Since when Kafka is asked for what the poll in work needs."""
@@ -66,6 +68,7 @@ class Assigned:
     async def assigned(self, partitions: Collection[Any]) -> None:
         """Keep states whose partitions stay here without a break, let go of the others, read the new ones."""
         await asyncio.get_running_loop().run_in_executor(None, self._assigned, list(partitions))
+        self._told.set()
 
     def _assigned(self, partitions: Sequence[Any]) -> None:
         with self._working:

@@ -23,24 +23,11 @@ from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.kafka.fetching import GATHER_BYTES, GATHER_MS, install
 from pipeline.runtime.kafka.pace import Pace
-from pipeline.runtime.kafka.read import Brought, Read
+from pipeline.runtime.kafka.read import AnyOffset, Brought, Read, WholePoll
 from pipeline.settings import KafkaSettings
 
 PASSED = "whole-poll"
 """Name of the codec that gives a poll through as it is."""
-
-
-class _WholePoll:
-    """One record of Faust that stands for a whole poll; the last record of one partition lends its place."""
-
-    __slots__ = ("checksum", "headers", "key", "offset", "partition", "serialized_key_size", "serialized_value_size",
-                 "timestamp", "timestamp_type", "topic", "value")  # fmt: skip
-
-    def __init__(self, records: Mapping[TP, Sequence[Any]], last: Any, generation: int | None) -> None:
-        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
-        self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, None
-        self.key, self.value, self.checksum = None, Brought(records, generation), None
-        self.serialized_key_size = self.serialized_value_size = 0
 
 
 class WholePollScheduler(DefaultSchedulingStrategy):
@@ -51,7 +38,7 @@ class WholePollScheduler(DefaultSchedulingStrategy):
         filled = {tp: found for tp, found in records.items() if found}
         if filled:
             first = min(filled)
-            yield first, _WholePoll(filled, filled[first][-1], getattr(records, "generation", None))
+            yield first, WholePoll(filled, filled[first][-1], getattr(records, "generation", None))
 
 
 class _Consumer(driver.Consumer):
@@ -62,6 +49,10 @@ class _Consumer(driver.Consumer):
     pace: Pace
     large: int
     """A poll of so many records is one of somebody who is behind."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._read_offset = AnyOffset()
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         """The next poll, taken when the one before is done.
@@ -119,12 +110,6 @@ class _Consumer(driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Skipped offsets are part of the poll or control records: nothing to hold."""
 
-    async def perform_seek(self) -> None:
-        """After a seek any offset is welcome: a poll that stands for many partitions must not be dropped for one."""
-        await super().perform_seek()
-        for tp in list(self._read_offset):
-            self._read_offset[tp] = None
-
     def _new_offset(self, tp: TP) -> int | None:
         self._acked[tp].clear()
         self._acked_index[tp].clear()
@@ -143,9 +128,17 @@ class _Thread(driver.AIOKafkaConsumerThread):
     """The most records of the next poll; none: as many as the worker's settings say."""
 
     async def _fetch_records(self, consumer: Any, *given: Any, **named: Any) -> Any:
-        """In the consumer's own thread, so that the generation is that of the records: nothing comes between."""
-        found = await super()._fetch_records(consumer, *given, **named)
-        return Read(found, consumer._coordinator.generation)
+        """In the consumer's own thread, so that the generation is that of the records: nothing comes between.
+
+        A read that began before a rebalance may bring what belongs to the new assignment, before Faust wants any of it.
+        It would drop these records and trust in its next seek; here they are as if they had not been read.
+        """
+        found, generation = await super()._fetch_records(consumer, *given, **named), consumer._coordinator.generation
+        if self.consumer.flow_active:
+            return Read(found, generation)
+        for tp, records in found.items():
+            consumer.seek(tp, records[0].offset)
+        return Read({}, generation)
 
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:
         """Faust's own, but for the limit."""

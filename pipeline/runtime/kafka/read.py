@@ -38,3 +38,30 @@ class Read(dict[Place, Sequence[Any]]):
             return following
         both = {place: [*self[place], *following[place]] for place in self.keys() & following.keys()}
         return Read({**self, **following, **both}, following.generation)
+
+
+class WholePoll:
+    """One record of Faust that stands for a whole poll; the last record of one partition lends its place."""
+
+    __slots__ = ("checksum", "headers", "key", "offset", "partition", "serialized_key_size", "serialized_value_size",
+                 "timestamp", "timestamp_type", "topic", "value")  # fmt: skip
+
+    def __init__(self, records: Mapping[Place, Sequence[Any]], last: Any, generation: int | None) -> None:
+        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
+        self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, None
+        self.key, self.value, self.checksum = None, Brought(records, generation), None
+        self.serialized_key_size = self.serialized_value_size = 0
+
+
+class AnyOffset(dict[Place, int | None]):
+    """How far was read, for Faust, which drops what lies before: any offset is welcome. A poll stands for many
+    partitions and must not be dropped for one; what was answered is known by the positions in the state."""
+
+    def __missing__(self, place: Place) -> None:
+        """No offset."""
+
+    def __setitem__(self, place: Place, offset: int | None) -> None:
+        """Not kept."""
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Not kept."""

@@ -86,6 +86,7 @@ class KafkaWorker(Assigned):
     async def stopping(self) -> None:
         """The worker is asked to stop: the poll in work is written, no other is begun."""
         self._stopping = True
+        self._told.set()
         await self.revoked()
 
     async def revoked(self) -> None:
@@ -101,6 +102,7 @@ class KafkaWorker(Assigned):
         """Begin with one poll. Back when the next may come: after the end of a small one, and for somebody who is
         behind when it went through the stages: its last transaction is written while the next is fed. Gives back how
         many seconds records may gather before it."""
+        await self._until_told(brought.generation)
         loop, free = asyncio.get_running_loop(), asyncio.Event()
         one = InHand(brought, self.settings.prefix, lambda: loop.call_soon_threadsafe(free.set))
         if not self._handover.offer(one):
@@ -112,6 +114,16 @@ class KafkaWorker(Assigned):
         self._at_hand |= one.poll.keys()
         await free.wait()
         return self.policy.rest_s(self._written_s, one.size)
+
+    async def _until_told(self, generation: int | None) -> None:
+        """Until the partitions of that generation are known here.
+
+        Faust lets polls come while it still tells of their partitions. Such a poll is not given back: its records have
+        been read since the seek to what was noted, so nobody would read them again.
+        """
+        while generation is not None and generation > self._generation and not self._stopping:
+            self._told.clear()
+            await self._told.wait()
 
     async def _worked(self, one: InHand) -> None:
         """A chain of polls to its end. Whatever is no neighbour's fault ends the process: nothing was acknowledged."""
@@ -149,7 +161,7 @@ class KafkaWorker(Assigned):
         while True:
             with self._working:
                 reader = self.faust.membership()
-                if self._stopping or reader.generation != self._generation or not all(map(self._current, hand)):
+                if self._stopping or not self._is_member(reader) or not all(map(self._current, hand)):
                     log.info("%d records are given back, to be read again", sum(one.size for one in hand))
                     return
                 try:
@@ -166,11 +178,15 @@ class KafkaWorker(Assigned):
             time.sleep(pause)
             pause = min(2 * pause, self.policy.longest_pause_s)
 
+    def _is_member(self, reader: Membership) -> bool:
+        """Whether the group still is in the generation whose partitions are known here; one below 0 is of no member,
+        and Kafka notes offsets for it without asking who it is."""
+        return reader.generation == self._generation >= 0
+
     def _current(self, one: InHand) -> bool:
         """Whether a poll was read since the last rebalance. What came before one that was read earlier may be unwritten
         and is read again, then behind it: its records would be taken for answered."""
-        read_in = one.brought.generation
-        return (read_in is None or read_in >= self._generation) and self._mine.issuperset(one.poll)
+        return one.brought.generation in {None, self._generation} and self._mine.issuperset(one.poll)
 
     def _work(self, hand: list[InHand], reader: Membership) -> None:
         """Polls in parts; those fed while a transaction is written share the next one. A fault is that of all of them.

@@ -6,7 +6,8 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,49 @@ def test_a_poll_from_before_a_rebalance_is_not_worked(tmp_path: Path, generation
     worker._take(InHand(poll))
     assert worker.taken == taken
     assert bool(worker.engine.states) is bool(taken)
+
+
+@dataclass
+class Moved(Group):
+    """A group that is in this generation now."""
+
+    generation: int = 2
+
+    def membership(self) -> Membership:
+        return Membership("g", self.generation, "m")
+
+
+async def taken_when(worker: Any, generation: int, then: Callable[[], Awaitable[None]]) -> tuple[int, int]:
+    """Records taken of a poll of that generation before and after ``then``."""
+    taking = asyncio.ensure_future(worker.take(Brought(polled([an_order("1"), an_order("2")]).records, generation)))
+    await asyncio.wait([taking], timeout=0.2)
+    before = worker.taken
+    await then()
+    await taking
+    if worker._chain is not None:
+        await worker._chain
+    return before, worker.taken
+
+
+def test_a_poll_that_comes_before_its_partitions_are_known_waits_for_them(tmp_path: Path) -> None:
+    """Given back, it would be lost: its records were read after the seek to what was noted."""
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.faust = Moved()
+    assert asyncio.run(taken_when(worker, 2, lambda: worker.assigned([TP(PLACE)]))) == (0, 2)
+
+
+def test_a_worker_that_stops_waits_for_no_news_of_its_partitions(tmp_path: Path) -> None:
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.faust = Moved()
+    assert asyncio.run(taken_when(worker, 2, worker.stopping)) == (0, 0)
+
+
+def test_nothing_is_worked_by_who_is_no_member(tmp_path: Path) -> None:
+    """Kafka notes offsets for generation -1 without asking who it is."""
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.faust, worker._generation = Moved(generation=-1), -1
+    worker._take(InHand(Brought(polled([an_order("1")]).records, -1)))
+    assert worker.taken == 0
 
 
 def test_a_poll_that_is_fed_again_and_again_while_kafka_is_away_is_counted_once(tmp_path: Path) -> None:
