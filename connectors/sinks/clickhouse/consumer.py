@@ -135,8 +135,7 @@ class Consumer:
         return without_plan(found)
 
     def _begin(self, place: Place, found: Found, generation: int) -> None:
-        inbox = Inbox(*place, self._options.limits)
-        inbox.position = found.offset
+        inbox = Inbox(*place, self._options.limits, found.offset)
         port = PartitionPort(self._shared, place, inbox, generation)
         port.done = found.offset
         lane = Lane(

@@ -17,14 +17,14 @@ IDLE_MS = 1_000
 
 
 class Inbox:
-    """What was read and not taken. Fed by the poll loop, emptied by the lane."""
+    """What was read from ``start`` on and not taken. Fed by the poll loop, emptied by the lane."""
 
-    def __init__(self, topic: str, partition: int, limits: Limits) -> None:
+    def __init__(self, topic: str, partition: int, limits: Limits, start: int = -1) -> None:
         self.topic, self.partition, self._limits = topic, partition, limits
         self.pace: Pace = first_pace(limits)
         self.records: list[Record] = []
         self.size = 0
-        self.position = -1
+        self.position = self._next = start
         self.closing = False
         self.full = False
         """No more is read until some of it is taken."""
@@ -34,8 +34,12 @@ class Inbox:
         self._news = asyncio.Event()
 
     def add(self, records: Sequence[Record], position: int | None) -> None:
-        """Take in what was polled; ``position`` is one past it."""
+        """Take in what was polled; ``position`` is one past it. A poll that was on its way when the partition was set to
+        where it stands brings what the next one brings again: each record is taken once."""
+        if records and records[0].offset < self._next:
+            records = [record for record in records if record.offset >= self._next]
         if records:
+            self._next = records[-1].offset + 1
             if not self.records:
                 self._since = time.monotonic()
             self.records.extend(records)

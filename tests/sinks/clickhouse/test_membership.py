@@ -169,6 +169,19 @@ def test_a_block_ends_behind_its_last_record_and_the_next_begins_there() -> None
     asyncio.run(take())
 
 
+def test_a_poll_that_was_on_its_way_when_a_partition_was_set_to_its_place_doubles_nothing() -> None:
+    async def take() -> None:
+        inbox = Inbox("t", 0, LIMITS, 5)
+        inbox.add(records(3, 4, 5, 6), 5)
+        inbox.add(records(5, 6, 7), 8)
+        found = await inbox.take(5)
+        assert found is not None
+        assert [record.offset for record in found.records] == [5, 6, 7]
+        assert (found.start, found.end, inbox.size) == (5, 8, 0)
+
+    asyncio.run(take())
+
+
 def test_a_planned_range_is_given_back_exactly_however_it_comes_in() -> None:
     async def take() -> None:
         inbox = Inbox("t", 0, LIMITS)
