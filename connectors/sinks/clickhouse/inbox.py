@@ -34,8 +34,10 @@ class Inbox:
         self._news = asyncio.Event()
 
     def add(self, records: Sequence[Record], position: int | None) -> None:
-        """Take in what was polled; ``position`` is one past it. A poll that was on its way when the partition was set to
-        where it stands brings what the next one brings again: each record is taken once."""
+        """Take in what was polled, each record once; ``position`` is one past it.
+
+        A poll that was on its way when the partition was set to where it stands brings what the next one brings again.
+        """
         if records and records[0].offset < self._next:
             records = [record for record in records if record.offset >= self._next]
         if records:
