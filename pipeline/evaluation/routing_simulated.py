@@ -24,6 +24,8 @@ from pipeline.stages.file import DISPATCHED, file
 from pipeline.stages.route import TRIAGE
 
 POLL = 2_000
+OWNER = "owner of the component"
+"""How the reason of a unit begins that a register names; "owner unknown" names who acts meanwhile."""
 
 
 class Decided(NamedTuple):
@@ -85,7 +87,8 @@ def _judged(city: Simulated, located: LocatedReport) -> Decided | None:
         return None
     others = tuple(unit for unit in route.candidates if unit != route.department)
     chances = dict(zip(route.candidates, route.probabilities, strict=False))
-    sure = max(chances.get(route.department, 0.0), 0.5 if route.duty else 0.0, 0.9 if "owner" in route.reason else 0.0)
+    owned = route.reason.startswith(OWNER)
+    sure = max(chances.get(route.department, 0.0), 0.5 if route.duty else 0.0, 0.9 if owned else 0.0)
     return Decided(
         problem["owner"], (route.department, *others), sure, route.reason.partition(";")[0],
         located.report.channel, located.classification.family, located.report.received_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,11 @@ import pytest
 from pipeline.errors import ConfigFaults
 from pipeline.evaluation.report import EvaluateRequest, Report
 from pipeline.evaluation.tasks.boundary import evaluate
-from pipeline.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    folder = tmp_path_factory.mktemp("city")
-    simulate(folder, seed=31, days=1, scale=0.2, start=date(2026, 3, 16))
-    return evaluate(EvaluateRequest("simulated", folder))
+def found(simulated: Path) -> Report:
+    return evaluate(EvaluateRequest("simulated", simulated))
 
 
 def test_most_reports_of_another_street_are_flagged_and_few_others(found: Report) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,11 @@ from pipeline.evaluation.report import EvaluateRequest, Report
 from pipeline.evaluation.tasks.classification import evaluate
 from pipeline.learning.request import TrainRequest
 from pipeline.learning.trainers.classify import train
-from pipeline.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("city")
-    simulate(out, seed=31, days=1, scale=0.2, start=date(2026, 3, 16))
-    return out
-
-
-@pytest.fixture(scope="module")
-def report(folder: Path) -> Report:
-    return evaluate(EvaluateRequest("simulated", folder))
+def report(simulated: Path) -> Report:
+    return evaluate(EvaluateRequest("simulated", simulated))
 
 
 def test_no_emergency_is_missed(report: Report) -> None:
@@ -46,10 +37,10 @@ def test_categories_are_judged(report: Report) -> None:
     assert sum(part["rows"] for part in report.slices["channel"].values()) == report.rows
 
 
-def test_decisions_do_not_hang_on_the_truth(folder: Path, report: Report, tmp_path: Path) -> None:
+def test_decisions_do_not_hang_on_the_truth(simulated: Path, report: Report, tmp_path: Path) -> None:
     """The truth only judges: with another truth the same reports are taken for emergencies."""
     other = tmp_path / "other"
-    shutil.copytree(folder, other)
+    shutil.copytree(simulated, other)
     problems = other / "truth" / "problems.csv"
     head, *rows = problems.read_text(encoding="utf-8").splitlines()
     place = head.split(",").index("emergency")
@@ -61,10 +52,10 @@ def test_decisions_do_not_hang_on_the_truth(folder: Path, report: Report, tmp_pa
     assert taken[0] == taken[1]
 
 
-def test_a_model_of_the_city_takes_the_place_of_the_words(folder: Path, tmp_path: Path) -> None:
-    card = train(TrainRequest("simulated", folder, tmp_path / "m", day="2026-01-01"))
+def test_a_model_of_the_city_takes_the_place_of_the_words(simulated: Path, tmp_path: Path) -> None:
+    card = train(TrainRequest("simulated", simulated, tmp_path / "m", day="2026-01-01"))
     assert all(label.count("|") == 2 for label in card.labels)
-    found = evaluate(EvaluateRequest("simulated", folder, tmp_path / "m"))
+    found = evaluate(EvaluateRequest("simulated", simulated, tmp_path / "m"))
     assert f"model {card.version}" in found.slices["method"]
     assert found.figures["emergency_missed"] == 0
     assert found.figures["text_coverage"] > 0.8

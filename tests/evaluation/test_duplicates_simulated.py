@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,12 @@ import pytest
 from pipeline.evaluation.report import EvaluateRequest
 from pipeline.evaluation.simulated import Simulated, open_simulated
 from pipeline.evaluation.tasks.duplicates import evaluate
-from pipeline.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")
-def with_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("city")
-    simulate(out, seed=31, days=1, scale=0.2, start=date(2026, 3, 16))
-    return out
-
-
-@pytest.fixture(scope="module")
-def without(with_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def without(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bare") / "city"
-    shutil.copytree(with_table, out)
+    shutil.copytree(simulated, out)
     (out / "city" / "gazetteer.csv").unlink()
     return out
 
@@ -34,16 +25,16 @@ def methods(city: Simulated) -> Counter[str]:
     return Counter(one.place.method for one in city.topology.place(list(city.screened())))
 
 
-def test_names_place_reports_that_nothing_else_places(with_table: Path, without: Path) -> None:
-    named, bare = methods(open_simulated(with_table)), methods(open_simulated(without))
+def test_names_place_reports_that_nothing_else_places(simulated: Path, without: Path) -> None:
+    named, bare = methods(open_simulated(simulated)), methods(open_simulated(without))
     assert named["point"] == bare["point"]
     assert bare["gazetteer"] == 0
     assert named["gazetteer"] == sum((bare - named).values()) > 20
 
 
-def test_places_named_are_near_the_truth(with_table: Path) -> None:
+def test_places_named_are_near_the_truth(simulated: Path) -> None:
     """Within three errors on each axis of where it happened, but for what callers' slips made of a name."""
-    city = open_simulated(with_table)
+    city = open_simulated(simulated)
     found = [one for one in city.topology.place(list(city.screened())) if one.place.method == "gazetteer"]
     truth = [(one, city.problem_of(one.report)) for one in found]
     known = [(one, row) for one, row in truth if row is not None]
@@ -59,8 +50,8 @@ def test_places_named_are_near_the_truth(with_table: Path) -> None:
     assert good >= 0.95 * len(known)
 
 
-def test_more_duplicates_are_found_with_the_table(with_table: Path, without: Path) -> None:
-    named = evaluate(EvaluateRequest("simulated", with_table, peers=False)).figures
+def test_more_duplicates_are_found_with_the_table(simulated: Path, without: Path) -> None:
+    named = evaluate(EvaluateRequest("simulated", simulated, peers=False)).figures
     bare = evaluate(EvaluateRequest("simulated", without, peers=False)).figures
     assert named["recall"] >= bare["recall"]
     assert named["emergencies_merged"] == 0
