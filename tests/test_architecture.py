@@ -168,14 +168,15 @@ DIRECTIONS = {
     ),
 }
 
+FAUST = ("pipeline.runtime.kafka.brought", "pipeline.runtime.kafka.polled")
 OWNERS = {
     "shapely": OnlyIn("shapely", ("pipeline.domain.geo",), "geometry in one place"),
     "ahocorasick": OnlyIn("ahocorasick", ("pipeline.domain.phrases",), "word scan in one place"),
     "fastavro": OnlyIn("fastavro", ("pipeline.wire.serde",), "one module knows the wire format"),
     "chdb": OnlyIn("chdb", ("connectors.sinks.chdb",), "one module knows the embedded store"),
     "pyarrow": OnlyIn("pyarrow", ("connectors.sinks.chdb",), "columns go to the store only"),
-    "faust": OnlyIn("faust", ("pipeline.runtime.kafka.brought",), "one module knows Faust"),
-    "mode": OnlyIn("mode", ("pipeline.runtime.kafka.brought",), "one module knows Faust"),
+    "faust": OnlyIn("faust", FAUST, "the consumer and the application know Faust"),
+    "mode": OnlyIn("mode", FAUST, "the consumer and the application know Faust"),
     "confluent_kafka": OnlyIn("confluent_kafka", ("connectors.librdkafka",), "one package knows librdkafka"),
     "kafka": OnlyIn("kafka", ("connectors.kafka",), "one package knows kafka-python"),
     "aiokafka": OnlyIn(

@@ -11,7 +11,7 @@ from bench.kafka.route import Route
 from bench.kafka.spec import Spec, given, mark
 from connectors.librdkafka.transactions import Written
 from pipeline.runtime.kafka.arriving import Poll
-from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.lanes import LANES, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.points import Point

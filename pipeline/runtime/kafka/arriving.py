@@ -14,6 +14,9 @@ from pipeline.runtime.kafka.lanes import ACTIONS
 from pipeline.wire.serde import decode, name_of
 from schemas.topics import topics
 
+TOLERANCE_MS = 300_000
+"""A record's own time moves stream time only up to this much beyond the time its log took it."""
+
 
 class Incoming(Protocol):
     """One polled record, as aiokafka gives it."""
@@ -124,3 +127,14 @@ def _parts(poll: Poll, size: int) -> Iterator[Poll]:
                 part, room = {}, size
     if part:
         yield part
+
+
+def latest_of(arrivals: Sequence[Arrival]) -> int:
+    """The latest time received that lies not beyond the log's own time."""
+    times = [
+        arrival.body["received_at"]
+        for arrival in arrivals
+        if arrival.fault is None and arrival.body is not None and "received_at" in arrival.body
+    ]
+    bound = max((arrival.appended_at for arrival in arrivals), default=0) + TOLERANCE_MS
+    return max((time for time in times if isinstance(time, int) and time <= bound), default=0)

@@ -36,9 +36,13 @@ class Assigned:
         self._mine: frozenset[tuple[str, int]] = frozenset()
         self._at_hand: frozenset[tuple[str, int]] = frozenset()
         """The partitions of the polls in work."""
-        self._generation = -1
+        self._generation, self._assignment = -1, 0
+        self._settled: frozenset[int] = frozenset()
+        """Partitions of casework of which nothing is left that earlier owners wrote, by the polls that were worked."""
+        self._chained: frozenset[int] = frozenset()
+        """Those of them whose messages are worked at once with the poll in hand."""
         self._told = asyncio.Event()
-        """Set when the partitions of one more generation are known."""
+        """Set when the partitions of one more assignment are known."""
         self._working = threading.Lock()
         self._asked: float | None = None
         """Since when Kafka is asked for what the poll in work needs."""
@@ -51,6 +55,7 @@ class Assigned:
         The last record of a transaction is followed by a mark: its partition looks one record behind until this says
         that nothing is left. Of the poll in work nothing is said, so that one which hangs is seen.
         """
+        await self.faust.check()
         asked = self._asked
         if asked is not None and time.monotonic() - asked > PATIENCE_S:
             self.watcher.waiting("kafka")
@@ -73,7 +78,9 @@ class Assigned:
     def _assigned(self, partitions: Sequence[Any]) -> None:
         with self._working:
             before, self._generation = self._generation, self.faust.membership().generation
+            self._assignment = self.faust.serial()
             self._mine = frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
+            self._settled = frozenset()
             if self._generation != before + 1:
                 self.engine.states.clear()
             kept = self._needed(self._mine)

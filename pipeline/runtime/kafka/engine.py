@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,52 +16,27 @@ from connectors.librdkafka.transactions import Written
 from pipeline.domain.ids import DAY_MS
 from pipeline.errors import InvalidRecord
 from pipeline.events.base import Fate
-from pipeline.events.casework import CaseworkInput
+from pipeline.events.casework import CaseworkInput, tile_of_input
 from pipeline.events.facts import Fact, RecordQuarantined, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival
 from pipeline.events.status import CaseStatus
 from pipeline.runtime.counts import Counts
-from pipeline.runtime.kafka.arriving import Incoming, Poll, arrival_of, belongs
-from pipeline.runtime.kafka.lanes import ACTIONS, Lane
+from pipeline.runtime.kafka.arriving import TOLERANCE_MS, Incoming, Poll, arrival_of, belongs, latest_of
+from pipeline.runtime.kafka.batch import Batch
+from pipeline.runtime.kafka.lanes import ACTIONS, CASEWORK, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.outbox import casework_records, fact_records, status_records
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
 from pipeline.runtime.kafka.retries import RETRIES, attempt_of, put_off
+from pipeline.runtime.partitioning import partition_of
 from pipeline.stage import Outcome, Settlement
 from pipeline.stages.intake import IntakeBook, quarantined
 from pipeline.stages.status import statuses
 from pipeline.stages.work import tick_time
 from pipeline.topology import Topology
 from pipeline.wire.serde import HEAD, MARKER, NAMES, decode_struct, name_of
-
-TOLERANCE_MS = 300_000
-"""A record's own time moves stream time only up to this much beyond the time its log took it."""
-
-
-class Batch(NamedTuple):
-    """What one poll comes to."""
-
-    written: list[Written]
-    offsets: dict[tuple[str, int], int]
-    records: int
-    settled: list[Settlement]
-    facts: list[Fact | Samples]
-    acted: Sequence[int] = ()
-    """When the log took the actions of departments that are part of it, in milliseconds."""
-
-
-def together(batches: Sequence[Batch]) -> Batch:
-    """Several batches, in the order in which they were fed, as one: of a partition's offsets the last one counts."""
-    return Batch(
-        written=[one for batch in batches for one in batch.written],
-        offsets={place: offset for batch in batches for place, offset in batch.offsets.items()},
-        records=sum(batch.records for batch in batches),
-        settled=[one for batch in batches for one in batch.settled],
-        facts=[one for batch in batches for one in batch.facts],
-        acted=[one for batch in batches for one in batch.acted],
-    )
 
 
 @dataclass
@@ -84,7 +59,7 @@ class Engine:
     """The stages over the states of the partitions at hand.
 
     ``status_topics`` are the topics on which sources hear of their reports; without any, nobody is told. ``counted`` is
-    whether the outcomes of each poll are told.
+    whether the outcomes of each poll are told. ``partitions`` is how many casework has in all.
     """
 
     def __init__(
@@ -95,6 +70,7 @@ class Engine:
         status_topics: Collection[str] = (),
         *,
         counted: bool = True,
+        partitions: int = 0,
     ) -> None:
         self.topology, self.status_topics = topology, frozenset(status_topics)
         self.refusals = {lane.name: Refusals(lane.name, limits or RefusalLimits()) for lane in lanes}
@@ -102,18 +78,23 @@ class Engine:
         self.lanes = tuple(lanes)
         self.states: dict[tuple[str, int], LaneState] = {}
         self._nothing = IntakeBook()
-        self._counts = counted
+        self._counts, self._partitions = counted, partitions
 
-    def feed(self, poll: Poll) -> Batch:
-        """One poll through all its stages. Raises ``KeyError`` when a partition's state was not brought back."""
+    def feed(self, poll: Poll, at_hand: Collection[int] = ()) -> Batch:
+        """One poll through all its stages. Raises ``KeyError`` when a partition's state was not brought back.
+
+        What follows for partitions of casework that are ``at_hand`` is worked at once, in the order in which it would
+        have come back; for all others it is written to the topics of casework.
+        """
         work = _Work()
         for lane in self.lanes:
             for partition in sorted({number for topic, number in poll if topic in lane.topics}):
                 self._feed_partition(work, lane, partition, poll)
         located = self.topology.place(work.screened) if work.screened else []
+        beyond = self._worked_here(work, [*located, *work.messages], at_hand)
         written = [
             *work.later,
-            *casework_records([*located, *work.messages]),
+            *casework_records(beyond),
             *fact_records([*work.facts, *self._counted(work)]),
             *status_records(work.statuses, self.status_topics),
         ]
@@ -145,6 +126,35 @@ class Engine:
             self._new_day(work, state)
         work.latest = max(work.latest, state.time)
 
+    def _worked_here(
+        self, work: _Work, messages: list[CaseworkInput], at_hand: Collection[int]
+    ) -> list[CaseworkInput]:  # fmt: skip
+        """Work on the messages for partitions that are at hand, and on what follows from each before the next one.
+
+        Gives back those for others. Notices are heard before the next report is judged, as in one process.
+        """
+        if not at_hand or not messages:
+            return messages
+        beyond, latest = list[CaseworkInput](), dict[int, int]()
+        waiting = messages[::-1]
+        while waiting:
+            message = waiting.pop()
+            number = partition_of(tile_of_input(message).encode(), self._partitions)
+            if number not in at_hand:
+                beyond.append(message)
+                continue
+            work.messages = []
+            self._step(work, self.states[CASEWORK, number], message)
+            waiting += work.messages[::-1]
+            if message.__class__ is LocatedReport:
+                latest[number] = max(latest.get(number, 0), message.report.received_at)
+        for number, time in latest.items():
+            state = self.states[CASEWORK, number]
+            if state.at(time):
+                self._new_day(work, state)
+            work.latest = max(work.latest, state.time)
+        return beyond
+
     def _limit(self, lane: Lane, settled: Sequence[Settlement], records: int) -> None:
         self.refusals[lane.name].add(sum(one.fate == Fate.QUARANTINED for one in settled), records)
 
@@ -166,7 +176,7 @@ class Engine:
         taken = self._screened(work, state, "intake", arrivals)
         work.screened += [message for message in taken if message.__class__ is ScreenedReport]
         work.messages += [message for message in taken if message.__class__ is not ScreenedReport]
-        return _latest(arrivals)
+        return latest_of(arrivals)
 
     def _detect(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         """Readings in their order, and between them the ticks that tell of time passing."""
@@ -178,10 +188,10 @@ class Engine:
                 waiting.append(arrival)
                 continue
             self._readings(work, state, waiting)
-            latest, waiting = max(latest, _latest(waiting)), []
+            latest, waiting = max(latest, latest_of(waiting)), []
             self._tick(work, state, arrival)
         self._readings(work, state, waiting)
-        return max(latest, _latest(waiting))
+        return max(latest, latest_of(waiting))
 
     def _tick(self, work: _Work, state: LaneState, arrival: Arrival) -> None:
         """Time passes for the devices of a partition; a tick from the future is refused and moves nothing."""
@@ -222,7 +232,7 @@ class Engine:
         work.acted += [one.timestamp for one in records]
         for message in self._screened(work, state, "actions", arrivals):
             self._step(work, state, message)
-        return _latest(arrivals)
+        return latest_of(arrivals)
 
     def _step(self, work: _Work, state: LaneState, message: Any) -> None:
         book: Any = state.books["casework"]
@@ -282,14 +292,3 @@ def _note_attempts(facts: list[Fact | Samples], start: int, records: Sequence[In
             fact = facts[number]
             if isinstance(fact, RecordQuarantined):
                 facts[number] = replace(fact, attempts=tried.get(fact.offset, 1))
-
-
-def _latest(arrivals: Sequence[Arrival]) -> int:
-    """The latest time received that lies not beyond the log's own time."""
-    times = [
-        arrival.body["received_at"]
-        for arrival in arrivals
-        if arrival.fault is None and arrival.body is not None and "received_at" in arrival.body
-    ]
-    bound = max((arrival.appended_at for arrival in arrivals), default=0) + TOLERANCE_MS
-    return max((time for time in times if isinstance(time, int) and time <= bound), default=0)

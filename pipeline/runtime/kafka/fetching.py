@@ -94,6 +94,12 @@ class PatientFetcher(Fetcher):  # type: ignore[misc]
         return requests, resets, min(wait_s, hold_s or wait_s), *further
 
 
+def assignment_of(consumer: Any) -> Any:
+    """What aiokafka's consumer has of its topics; ``None`` before it has any."""
+    subscription = consumer._subscription.subscription
+    return None if subscription is None else subscription.assignment
+
+
 def install(always: Collection[str]) -> None:
     """Let consumers of this process that are made from now on fetch so; ``always``: topics that are never quiet."""
     users.Fetcher = type("Fetcher", (PatientFetcher,), {"always": frozenset(always)})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Condition
 
 from pipeline.runtime.kafka.arriving import Poll
-from pipeline.runtime.kafka.engine import Batch, together
+from pipeline.runtime.kafka.batch import Batch, together
 from pipeline.runtime.kafka.read import Brought
 
 

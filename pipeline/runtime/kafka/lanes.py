@@ -28,6 +28,8 @@ Words are cheap: in a backlog of a million reports thousands sound urgent, and a
 vouches for must not wait behind them.
 """
 
+CASEWORK = "casework"
+"""The lane whose key is the tile: other lanes, and its own partitions, send it messages."""
 STATE_READERS = "state-readers"
 """The group that whoever reads a state or the input of a lane names at the broker (no group is joined), without the
 prefix of the city."""
@@ -60,7 +62,7 @@ LANES = {
         Lane("urgent", (URGENT, REPORTS_SPOTTED), {"intake": IntakeBook}),
         Lane("detect", ("readings.sensor",), {"detect": DeviceBook}),
         Lane(
-            "casework",
+            CASEWORK,
             (LOCATED_URGENT, LOCATED_SPOTTED, NOTICES, LOCATED),
             {"casework": CaseBook, "actions": IntakeBook},
         ),
@@ -82,6 +84,6 @@ def lanes_of(names: Iterable[str], departments: Iterable[str]) -> tuple[Lane, ..
     """The lanes with these names; casework reads the actions of ``departments``. Raises ``KeyError``."""
     actions = tuple(topics()["actions.<department>"].named(department) for department in departments)
     return tuple(
-        Lane(lane.name, (*lane.topics, *actions), lane.books) if lane.name == "casework" else lane
+        Lane(lane.name, (*lane.topics, *actions), lane.books) if lane.name == CASEWORK else lane
         for lane in (LANES[name] for name in names)
     )

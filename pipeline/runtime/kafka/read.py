@@ -1,13 +1,24 @@
-"""What was read from Kafka, and in which generation of the group."""
+"""What was read from Kafka, and in which assignment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Place = Any
 """Topic with prefix and partition, as Faust says it."""
+
+
+NOWHERE = -1
+"""The number of no assignment."""
+
+
+class Told(NamedTuple):
+    """An assignment that was told: its number, counted from the start of the process, and what aiokafka keeps of it."""
+
+    serial: int
+    assignment: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +26,21 @@ class Brought:
     """One poll: records by (topic with prefix, partition)."""
 
     records: Mapping[Place, Sequence[Any]]
-    generation: int | None = None
-    """Of the group when they were read; ``None``: not known. After a rebalance all is read again from what was noted: a
-    poll of an earlier generation must not be worked, for what came before it may not have been."""
+    assignment: int | None = None
+    """The number of the assignment in which they were read; ``None``: not known. After a rebalance all is read again
+    from what was noted: a poll of an earlier assignment must not be worked, what came before it may not have been."""
+    settled: frozenset[int] = frozenset()
+    """Partitions of casework whose topics were read by then up to where they ended when the assignment began."""
 
 
 class Read(dict[Place, Sequence[Any]]):
-    """Records with the generation in which they were read."""
+    """Records with the number of the assignment in which they were read, and what was settled then."""
 
-    def __init__(self, records: Mapping[Place, Sequence[Any]], generation: int) -> None:
+    def __init__(
+        self, records: Mapping[Place, Sequence[Any]], assignment: int, settled: frozenset[int] = frozenset()
+    ) -> None:
         super().__init__(records)
-        self.generation = generation
+        self.assignment, self.settled = assignment, settled
 
     @property
     def size(self) -> int:
@@ -33,11 +48,16 @@ class Read(dict[Place, Sequence[Any]]):
         return sum(map(len, self.values()))
 
     def before(self, following: Read) -> Read:
-        """These and those that were read after them; without these when the group has moved on in between."""
-        if self.generation != following.generation:
+        """These and those that were read after them; without these when the assignment is another since."""
+        if self.assignment != following.assignment:
             return following
         both = {place: [*self[place], *following[place]] for place in self.keys() & following.keys()}
-        return Read({**self, **following, **both}, following.generation)
+        return Read({**self, **following, **both}, following.assignment, following.settled)
+
+
+def brought_of(filled: Mapping[Place, Sequence[Any]], read: Mapping[Place, Sequence[Any]]) -> Brought:
+    """The partitions that have records, with what is known of the read that brought them."""
+    return Brought(filled, read.assignment, read.settled) if isinstance(read, Read) else Brought(filled)
 
 
 class WholePoll:
@@ -46,10 +66,10 @@ class WholePoll:
     __slots__ = ("checksum", "headers", "key", "offset", "partition", "serialized_key_size", "serialized_value_size",
                  "timestamp", "timestamp_type", "topic", "value")  # fmt: skip
 
-    def __init__(self, records: Mapping[Place, Sequence[Any]], last: Any, generation: int | None) -> None:
+    def __init__(self, brought: Brought, last: Any) -> None:
         self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
         self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, None
-        self.key, self.value, self.checksum = None, Brought(records, generation), None
+        self.key, self.value, self.checksum = None, brought, None
         self.serialized_key_size = self.serialized_value_size = 0
 
 

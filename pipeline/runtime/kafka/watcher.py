@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.batch import Batch
 
 
 class Watcher(Protocol):

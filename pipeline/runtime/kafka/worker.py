@@ -19,10 +19,11 @@ from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.assigned import Assigned
+from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.brought import Worker
-from pipeline.runtime.kafka.engine import Batch, Engine
+from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
-from pipeline.runtime.kafka.lanes import AHEAD, Lane
+from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, Lane
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.read import Brought
@@ -54,10 +55,10 @@ class KafkaWorker(Assigned):
         data_folder: str,
         point: Callable[[Point], None] = nothing,
         status_topics: Collection[str] = (),
+        partitions: int = 0,
     ) -> None:
-        super().__init__(
-            Engine(topology, lanes, RefusalLimits(ratio=policy.max_refused), status_topics), settings, watcher
-        )
+        limits = RefusalLimits(ratio=policy.max_refused)
+        super().__init__(Engine(topology, lanes, limits, status_topics, partitions=partitions), settings, watcher)
         self.policy, self.point = policy, point
         self.name = "-".join(lane.name for lane in lanes)
         topics = [settings.prefix + topic for topic in self.engine.lane_of]
@@ -65,6 +66,7 @@ class KafkaWorker(Assigned):
             settings, f"{settings.prefix}worker-{self.name}", topics,
             [{settings.prefix + name for name in group} for group in AHEAD],
             self.take, poll_records=policy.poll_records, data_folder=data_folder,
+            settling={settings.prefix + topic for topic in (LANES[CASEWORK].topics if partitions else ())},
         )  # fmt: skip
         self.faust.on_rebalance(self.assigned, self.revoked)
         self.faust.on_stop(self.stopping)
@@ -102,7 +104,7 @@ class KafkaWorker(Assigned):
         """Begin with one poll. Back when the next may come: after the end of a small one, and for somebody who is
         behind when it went through the stages: its last transaction is written while the next is fed. Gives back how
         many seconds records may gather before it."""
-        await self._until_told(brought.generation)
+        await self._until_told(brought.assignment)
         loop, free = asyncio.get_running_loop(), asyncio.Event()
         one = InHand(brought, self.settings.prefix, lambda: loop.call_soon_threadsafe(free.set))
         if not self._handover.offer(one):
@@ -115,13 +117,13 @@ class KafkaWorker(Assigned):
         await free.wait()
         return self.policy.rest_s(self._written_s, one.size)
 
-    async def _until_told(self, generation: int | None) -> None:
-        """Until the partitions of that generation are known here.
+    async def _until_told(self, assignment: int | None) -> None:
+        """Until the partitions of that assignment are known here.
 
         Faust lets polls come while it still tells of their partitions. Such a poll is not given back: its records have
-        been read since the seek to what was noted, so nobody would read them again.
+        been read since the group's offsets were, so nobody would read them again.
         """
-        while generation is not None and generation > self._generation and not self._stopping:
+        while assignment is not None and assignment > self._assignment and not self._stopping:
             self._told.clear()
             await self._told.wait()
 
@@ -186,7 +188,7 @@ class KafkaWorker(Assigned):
     def _current(self, one: InHand) -> bool:
         """Whether a poll was read since the last rebalance. What came before one that was read earlier may be unwritten
         and is read again, then behind it: its records would be taken for answered."""
-        return one.brought.generation in {None, self._generation} and self._mine.issuperset(one.poll)
+        return one.brought.assignment in {None, self._assignment} and self._mine.issuperset(one.poll)
 
     def _work(self, hand: list[InHand], reader: Membership) -> None:
         """Polls in parts; those fed while a transaction is written share the next one. A fault is that of all of them.
@@ -195,10 +197,10 @@ class KafkaWorker(Assigned):
         the last transaction is written."""
         writing = Writing(lambda batch, seconds: self._writer.submit(self._commit, batch, reader, seconds))
         try:
-            for poll in self._polls(hand, writing):
+            for poll, at_hand in self._polls(hand, writing):
                 for part in parts_of(poll, self.policy.part_records, AHEAD):
                     begun = time.perf_counter()
-                    batch = self.engine.feed(part)
+                    batch = self.engine.feed(part, at_hand)
                     self.point("fed")
                     writing.add(batch, time.perf_counter() - begun)
                     if _ahead(part):  # only such: they share their transaction with nothing, the processor with nobody
@@ -208,15 +210,23 @@ class KafkaWorker(Assigned):
         finally:
             writing.end()
         writing.last.result()
+        self._settled = hand[-1].brought.settled
 
-    def _polls(self, hand: list[InHand], writing: Writing) -> Iterator[Poll]:
-        """The polls in hand, their states brought; then those that are handed over while the last one is written."""
+    def _polls(self, hand: list[InHand], writing: Writing) -> Iterator[tuple[Poll, frozenset[int]]]:
+        """The polls in hand, their states brought; then those that are handed over while the last one is written.
+
+        With each the partitions of casework whose messages need not go through its topics: what earlier owners wrote
+        for them was part of the polls before this one, and their state is here.
+        """
+        settled = self._settled
         for one in hand:  # it grows
             poll = one.poll
             for place in sorted(self._needed(poll)):
                 self._bring(place)
             self.point("recovered")
-            yield poll
+            self._chained = settled.intersection(n for lane, n in self.engine.states if lane == CASEWORK)
+            yield poll, self._chained
+            settled = one.brought.settled
             if one is hand[-1] and len(hand) < LONGEST_CHAIN and one.size >= self.policy.part_records:
                 one.let_go()
                 following = self._handover.next_before(writing.last)
@@ -248,7 +258,8 @@ class KafkaWorker(Assigned):
         self.watcher.transaction(outcome)
         for refusals in self.engine.refusals.values():
             refusals.back()
-        for place in self._needed([place for one in hand for place in one.poll]):
+        touched = self._needed([place for one in hand for place in one.poll])
+        for place in touched | {(CASEWORK, number) for number in self._chained}:
             self.engine.states.pop(place, None)
         if outcome == "retried" and self._transactions is not None:
             self._transactions.forget()

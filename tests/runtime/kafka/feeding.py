@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from pipeline.runtime.kafka.engine import Batch, Engine
+from pipeline.runtime.kafka.batch import Batch
+from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.lanes import LANES, lanes_of
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.wire.serde import decode, encode

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.librdkafka.transactions import Written
-from pipeline.runtime.kafka.engine import TOLERANCE_MS, Batch
+from pipeline.runtime.kafka.batch import Batch
+from pipeline.runtime.kafka.engine import TOLERANCE_MS
 from pipeline.runtime.kafka.lanes import LANES
 from pipeline.stages.screen import YEAR_2000
 from pipeline.wire.serde import decode, encode

@@ -13,7 +13,7 @@ import pytest
 from connectors.librdkafka.transactions import Membership, Superseded
 from pipeline.errors import NeighbourAway
 from pipeline.runtime.kafka import worker as module
-from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.read import Brought
@@ -57,8 +57,8 @@ class Noting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def feed(self, part: Any) -> Batch:
-        batch: Batch = self._engine.feed(part)
+    def feed(self, part: Any, at_hand: Any = ()) -> Batch:
+        batch: Batch = self._engine.feed(part, at_hand)
         self._fed.append(batch.records)
         return batch
 

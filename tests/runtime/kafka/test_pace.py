@@ -193,5 +193,5 @@ def test_records_gather_after_what_was_read_ahead_is_taken(
 
     found = asyncio.run(rested())
     assert found == {place: [one for poll in polls for one in poll]}
-    assert found.generation == 4
+    assert found.assignment == 4
     assert limits == [None, consumer.large][: len(polls)]

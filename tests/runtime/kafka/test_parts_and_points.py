@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.kafka.arriving import parts_of
-from pipeline.runtime.kafka.engine import Batch, together
+from pipeline.runtime.kafka.batch import Batch, together
 from pipeline.runtime.kafka.points import POINTS, dying_at
 
 POLLS = st.dictionaries(

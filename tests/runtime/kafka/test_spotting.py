@@ -72,7 +72,7 @@ def test_what_is_an_emergency_by_words_is_spotted(
 
 
 @settings(max_examples=100)
-@given(st.sampled_from([word for word in WORDS if " " in word]), prose.filter(lambda said: "演练" not in said))
+@given(st.sampled_from([word for word in WORDS if " " in word]), prose.filter(lambda said: "演" not in said))
 def test_a_word_that_begins_in_the_title_and_ends_in_the_text_is_spotted(word: str, after: str) -> None:
     head, _, tail = word.partition(" ")
     assert spotted_if_urgent("Report", title=head, text=tail + after) or not after.strip() or after[0].isalpha()

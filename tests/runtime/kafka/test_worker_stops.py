@@ -17,7 +17,7 @@ from connectors.librdkafka.transactions import Membership
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka import assigned as module
-from pipeline.runtime.kafka.engine import Batch
+from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.handover import InHand
 from pipeline.runtime.kafka.lanes import lanes_of
 from pipeline.runtime.kafka.lanestate import LaneState
@@ -56,7 +56,7 @@ def a_worker(kind: type[KafkaWorker], folder: str, settings: KafkaSettings) -> A
     policy = WorkerPolicy(first_pause_s=0.0)
     found = kind(topology(), lanes_of(["intake"], []), settings, policy, watching, data_folder=folder)
     found.faust = Group()  # type: ignore[assignment]  # what is asked of it is here
-    found._mine, found._generation = frozenset([PLACE]), 1
+    found._mine, found._generation, found._assignment = frozenset([PLACE]), 1, 1
     watching.assigned([PLACE])
     return found
 
@@ -94,16 +94,16 @@ def test_a_limit_of_refusals_ends_a_worker_otherwise_than_a_bug(name: str, code:
 
 
 @pytest.mark.parametrize(
-    ("generation", "taken"),
+    ("assignment", "taken"),
     [
         pytest.param(0, 0, id="read before the rebalance: what came before it is read again, and so is it"),
         pytest.param(1, 2, id="read since"),
         pytest.param(None, 2, id="not known"),
     ],
 )
-def test_a_poll_from_before_a_rebalance_is_not_worked(tmp_path: Path, generation: int | None, taken: int) -> None:
+def test_a_poll_from_before_a_rebalance_is_not_worked(tmp_path: Path, assignment: int | None, taken: int) -> None:
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
-    poll = Brought(polled([an_order("1"), an_order("2")]).records, generation)
+    poll = Brought(polled([an_order("1"), an_order("2")]).records, assignment)
     worker._take(InHand(poll))
     assert worker.taken == taken
     assert bool(worker.engine.states) is bool(taken)
@@ -111,17 +111,21 @@ def test_a_poll_from_before_a_rebalance_is_not_worked(tmp_path: Path, generation
 
 @dataclass
 class Moved(Group):
-    """A group that is in this generation now."""
+    """A group that is in this generation now, with an assignment of this number."""
 
     generation: int = 2
+    number: int = 2
 
     def membership(self) -> Membership:
         return Membership("g", self.generation, "m")
 
+    def serial(self) -> int:
+        return self.number
 
-async def taken_when(worker: Any, generation: int, then: Callable[[], Awaitable[None]]) -> tuple[int, int]:
-    """Records taken of a poll of that generation before and after ``then``."""
-    taking = asyncio.ensure_future(worker.take(Brought(polled([an_order("1"), an_order("2")]).records, generation)))
+
+async def taken_when(worker: Any, assignment: int, then: Callable[[], Awaitable[None]]) -> tuple[int, int]:
+    """Records taken of a poll of that assignment before and after ``then``."""
+    taking = asyncio.ensure_future(worker.take(Brought(polled([an_order("1"), an_order("2")]).records, assignment)))
     await asyncio.wait([taking], timeout=0.2)
     before = worker.taken
     await then()
@@ -132,7 +136,7 @@ async def taken_when(worker: Any, generation: int, then: Callable[[], Awaitable[
 
 
 def test_a_poll_that_comes_before_its_partitions_are_known_waits_for_them(tmp_path: Path) -> None:
-    """Given back, it would be lost: its records were read after the seek to what was noted."""
+    """Given back, it would be lost: its records were read after what the group noted was."""
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     worker.faust = Moved()
     assert asyncio.run(taken_when(worker, 2, lambda: worker.assigned([TP(PLACE)]))) == (0, 2)
@@ -148,8 +152,19 @@ def test_nothing_is_worked_by_who_is_no_member(tmp_path: Path) -> None:
     """Kafka notes offsets for generation -1 without asking who it is."""
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     worker.faust, worker._generation = Moved(generation=-1), -1
-    worker._take(InHand(Brought(polled([an_order("1")]).records, -1)))
+    worker._take(InHand(Brought(polled([an_order("1")]).records, 1)))
     assert worker.taken == 0
+
+
+def test_a_poll_of_an_assignment_before_is_not_worked_in_the_same_generation(tmp_path: Path) -> None:
+    """A member with a name that comes back is given the same generation (KIP-345), and reads again what it had read."""
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.faust = Moved(generation=1)
+    worker._assigned([TP(PLACE)])
+    worker._take(InHand(Brought(polled([an_order("2")]).records, 1)))
+    assert worker.taken == 0
+    worker._take(InHand(Brought(polled([an_order("1"), an_order("2")]).records, 2)))
+    assert worker.taken == 2
 
 
 def test_a_poll_that_is_fed_again_and_again_while_kafka_is_away_is_counted_once(tmp_path: Path) -> None:

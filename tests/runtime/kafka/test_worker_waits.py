@@ -49,6 +49,12 @@ class Group:
     def membership(self) -> Membership:
         return Membership("g", 1, "m")
 
+    def serial(self) -> int:
+        return 1
+
+    async def check(self) -> None:
+        """Nothing keeps it out of its group."""
+
     def end(self, tp: Any) -> int:
         return 2
 
@@ -87,7 +93,7 @@ def worker(watching: Watching, tmp_path: Any) -> Iterator[KafkaWorker]:
         data_folder=str(tmp_path),
     )  # fmt: skip
     found.faust = Group()  # type: ignore[assignment]  # what is asked of it is here
-    found._mine, found._generation = frozenset([PLACE]), 1
+    found._mine, found._generation, found._assignment = frozenset([PLACE]), 1, 1
     watching.assigned([PLACE])
     yield found
     found._stopping = True
