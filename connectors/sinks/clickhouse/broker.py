@@ -89,8 +89,16 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         await self._on_revoked()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """aiokafka: a new assignment."""
-        await self._on_assigned({(tp.topic, tp.partition) for tp in assigned})
+        """aiokafka: a new assignment. Nothing of it is read until the callback has set each partition to its place.
+
+        For aiokafka it is in force already. Records that a poll brought meanwhile would go to nobody, and those behind
+        them to whoever begins next, as if nothing had been before them.
+        """
+        self._consumer.pause(*assigned)  # before anything is waited for: until now nothing can have been fetched
+        try:
+            await self._on_assigned({(tp.topic, tp.partition) for tp in assigned})
+        finally:
+            self._consumer.resume(*assigned)
 
     async def poll(self, timeout: float) -> dict[Place, list[Record]]:
         """Records that came in, by partition. Raises :class:`StopRun` when some were deleted before they were read."""

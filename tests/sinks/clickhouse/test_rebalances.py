@@ -1,0 +1,173 @@
+"""What is read of partitions while they are being given to a process, and what becomes of one that lost its lane."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
+
+from connectors.sinks.clickhouse.broker import Broker, Committer, Place
+from connectors.sinks.clickhouse.consumer import Consumer, Options
+from connectors.sinks.clickhouse.decide import Mode
+from connectors.sinks.clickhouse.figures import SinkFigures
+from connectors.sinks.clickhouse.flush import Limits
+from connectors.sinks.clickhouse.port import Neighbours
+from connectors.sinks.clickhouse.preflight import Target
+from connectors.sinks.clickhouse.server import Server
+from pipeline.errors import StopRun
+from pipeline.settings import ClickHouseSettings, KafkaSettings
+
+TP = TopicPartition("facts.cases", 0)
+PLACE: Place = (TP.topic, TP.partition)
+NEVER = Limits(least_records=10_000, shortest_ms=3_600_000, longest_ms=3_600_000)
+"""No block is due while a test runs."""
+
+
+class Polled(NamedTuple):
+    """A record as aiokafka gives it."""
+
+    offset: int
+    timestamp: int = 1
+    value: bytes = b"x"
+
+
+class Member:
+    """As much of a consumer of aiokafka as the sink needs, with one partition: its log, its place, who is asked what.
+
+    The assignment is in force from the beginning; asked for the beginning of the log it answers when told to.
+    """
+
+    generation = member_id = 7
+    highwater, lso = 1_000, -1
+    has_valid_position = True
+
+    def __init__(self, committed: int, log_start: int = 0) -> None:
+        self.position, self.committed, self.log_start = committed, committed, log_start
+        self.paused = False
+        self.polls = 0
+        self.answer = asyncio.Event()
+        self.on_poll: Callable[[int], None] = lambda _: None
+        self._coordinator = self._subscription = self.subscription = self.assignment = self
+
+    def state_value(self, _: TopicPartition) -> Member:
+        return self
+
+    def pause(self, *places: TopicPartition) -> None:
+        self.paused = self.paused or TP in places
+
+    def resume(self, *places: TopicPartition) -> None:
+        self.paused = self.paused and TP not in places
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        self.position = offset
+
+    async def fetch_committed_offsets(self, _: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {TP: OffsetAndMetadata(self.committed, "")}
+
+    async def beginning_offsets(self, _: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        await self.answer.wait()
+        return {TP: self.log_start}
+
+    async def getmany(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Polled]]:
+        """Ten records a time, and at once."""
+        self.polls += 1
+        self.on_poll(self.polls)
+        if self.paused:
+            return {}
+        if self.position < self.log_start:
+            raise OffsetOutOfRangeError({TP: self.position})
+        begin, self.position = self.position, self.position + 10
+        return {TP: [Polled(offset) for offset in range(begin, self.position)]}
+
+
+def broker_of(member: Member) -> Broker:
+    broker = Broker(KafkaSettings(), [TP.topic])
+    broker._consumer = member
+    return broker
+
+
+def consumer_of(broker: Broker, **options: Any) -> Consumer:
+    target = Target("25", Mode.TOKEN, {}, {}, {})
+    shared = Neighbours(
+        broker, Committer(broker), Server(ClickHouseSettings()), target, ThreadPoolExecutor(1), SinkFigures(), "test",
+    )  # fmt: skip
+    return Consumer(broker, shared, Options(limits=NEVER, grace=0.0, **options))
+
+
+async def assigned_during_the_second_poll(member: Member, **options: Any) -> list[int]:
+    """Offsets that wait for the lane after three polls, when the place is known just as the second one ends."""
+    broker = broker_of(member)
+    consumer = consumer_of(broker, **options)
+    broker._on_assigned = consumer._receive
+    member.on_poll = lambda polls: member.answer.set() if polls == 2 else None
+    assigning = asyncio.create_task(broker.on_partitions_assigned({TP}))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        await consumer._turn()
+    await assigning
+    waiting = [record.offset for record in consumer._running[PLACE].inbox.records]
+    await consumer._give_back()
+    return waiting
+
+
+def test_what_is_polled_while_a_partition_is_set_to_its_place_is_not_missing() -> None:
+    async def read() -> list[int]:
+        return await assigned_during_the_second_poll(Member(committed=10))
+
+    assert asyncio.run(read()) == list(range(10, 20))
+
+
+def test_a_start_that_accepts_a_gap_reads_nothing_before_it_is_past_the_gap() -> None:
+    async def read() -> list[int]:
+        return await assigned_during_the_second_poll(Member(committed=10, log_start=50), accept_gap=True)
+
+    assert asyncio.run(read()) == list(range(50, 60))
+
+
+def test_a_start_that_accepts_no_gap_ends() -> None:
+    async def read() -> list[int]:
+        return await assigned_during_the_second_poll(Member(committed=10, log_start=50))
+
+    with pytest.raises(StopRun, match="--accept-gap"):
+        asyncio.run(read())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_new_assignment_is_read_on_when_it_was_received_whether_or_not_that_failed(fails: bool) -> None:
+    async def assign() -> tuple[bool, bool]:
+        member = Member(committed=0)
+        during: list[bool] = []
+
+        async def received(_: set[Place]) -> None:
+            during.append(member.paused)
+            if fails:
+                raise ValueError
+
+        broker = broker_of(member)
+        broker._on_assigned = received
+        await asyncio.gather(broker.on_partitions_assigned({TP}), return_exceptions=True)
+        return during[0], member.paused
+
+    assert asyncio.run(assign()) == (True, False)
+
+
+def test_aiokafka_fetches_nothing_before_it_tells_of_an_assignment_and_nothing_of_what_is_paused() -> None:
+    """What it waits for between the assignment and the call is only that the old refresh of positions ends."""
+    source = inspect.getsource(GroupCoordinator._on_join_complete)
+    before = source.split("assign_from_subscribed(")[1].split("listener.on_partitions_assigned(")[0]
+    assert before.count("await self.") == before.count("  await ") == 1
+    assert (
+        "await self._stop_commit_offsets_refresh_task()" in before.split("self.start_commit_offsets_refresh_task(")[0]
+    )
+    assert "fetch_committed()" in inspect.getsource(Fetcher._update_fetch_positions), "a place comes from that refresh"
+    assert ".paused" in inspect.getsource(Fetcher._get_actions_per_node)
+    assert ".paused" in inspect.getsource(FetchResult.check_assignment)
