@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from connectors.sinks.clickhouse.blocks import Part
-from connectors.sinks.clickhouse.values import reads
+from connectors.sinks.clickhouse.values import keeps, reads
 from connectors.sinks.columns import READING_COLUMNS, READINGS
 
 CHUNK = 1000
@@ -32,11 +32,23 @@ def present(server: Asks, database: str, part: Part, types: dict[str, str]) -> s
         "first": min(part.offsets),
         "last": max(part.offsets),
     }
-    keys = part.keys()
+    keys = _kept(part, types)
     there: set[Any] = set()
     for chunk in _chunks(keys):
         there.update(_there(server, f"`{database}`.`{part.table}`", part.table, chunk, origin, types))
     return {row for row, key in enumerate(keys) if key in there}
+
+
+def _kept(part: Part, types: dict[str, str]) -> list[Any]:
+    """What each row is known by when it is read back: where times are kept in seconds its key is cut to them."""
+    if part.table != READINGS:
+        return part.keys()
+    devices, metrics, times = part.values[:3]
+    return list(zip(devices, metrics, keeps("time", _type_of_at(types))(times), strict=True))
+
+
+def _type_of_at(types: dict[str, str]) -> str:
+    return types.get("at", READING_COLUMNS[2].sql_type)
 
 
 def _chunks(keys: Sequence[Any]) -> Iterator[list[Any]]:
@@ -55,7 +67,7 @@ def _there(
         sql = f"SELECT fact_id FROM {table} WHERE fact_id IN %(keys)s AND {_ORIGIN}"
         yield from (row[0] for row in server.rows(sql, {"keys": tuple(keys), **origin}))
         return
-    at = reads("at", "time", types.get("at", READING_COLUMNS[2].sql_type))
+    at = reads("at", "time", _type_of_at(types))
     sql = (
         f"SELECT device_id, metric, {at} FROM {table} "
         f"WHERE device_id IN %(devices)s AND {at} >= %(from)s AND {at} <= %(until)s AND {_ORIGIN}"

@@ -56,6 +56,13 @@ def reads(name: str, shape: str, server_type: str) -> str:
     return f"`{name}`"
 
 
+def keeps(shape: str, server_type: str) -> Fill:
+    """What :func:`reads` gives back of values that a column of this type was filled with."""
+    if fills(shape, False, server_type) is not _seconds:
+        return list
+    return lambda values: [None if value is None else value * 1000 for value in _seconds(values)]
+
+
 def _seconds(values: list[Any]) -> list[Any]:
     return [None if value is None else value // 1000 for value in values]
 

@@ -187,3 +187,23 @@ def test_many_keys_are_asked_in_chunks() -> None:
     server = Answers(set())
     present(server, "db", part_of(*(a_fact(PatrolLogged, f"p{n}") for n in range(CHUNK + 1))), {})
     assert server.asked == 2
+
+
+class Seconds:
+    """A server whose table keeps the times of readings in seconds."""
+
+    def __init__(self, part: Part, server_type: str) -> None:
+        fill = fills("time", False, server_type)
+        assert fill is not None
+        self.stored = [seconds * 1000 for seconds in fill(part.values[2])]
+
+    def rows(self, sql: str, values: Any = None, **_: Any) -> list[tuple[Any, ...]]:
+        return [("d1", "noise", at) for at in self.stored if values["from"] <= at <= values["until"]]
+
+
+@pytest.mark.parametrize("server_type", ["DateTime", "DateTime('UTC')"])
+def test_readings_are_found_by_the_second_where_a_table_keeps_no_more(server_type: str) -> None:
+    part = part_of(samples("d1", [1_234, 1_999, 61_001]))
+    assert present(Seconds(part, server_type), "db", part, {"at": server_type}) == {0, 1, 2}
+    missing = part_of(samples("d1", [1_234, 2_000]))
+    assert present(Seconds(part.only([0, 2]), server_type), "db", missing, {"at": server_type}) == {0}
