@@ -33,6 +33,10 @@ class Fenced(Exception):
     """Kafka refused a commit: the partition belongs to another process now."""
 
 
+class Stale(Exception):
+    """It was too long ago that the block was known to be ours when its rows were about to be sent. None was."""
+
+
 class RowsRefused(Exception):
     """The server does not take these rows, and never will; ``told`` is what it said."""
 
@@ -62,8 +66,11 @@ class Port(Protocol):
     async def build(self, taken: Range) -> Block:
         """The rows of a range."""
 
-    async def insert(self, part: Part, token: str) -> None:
-        """Insert rows, all or nothing. Raises :class:`NeighbourAway`, :class:`RowsRefused`, :class:`StopRun`."""
+    async def insert(self, part: Part, token: str, until: Millis | None) -> None:
+        """Insert rows, all or nothing. Raises :class:`NeighbourAway`, :class:`RowsRefused`, :class:`StopRun`.
+
+        Nothing is sent any more when it is ``until``: raises :class:`Stale`.
+        """
 
     async def present(self, part: Part) -> set[int]:
         """Places of the rows that are there already. Raises :class:`NeighbourAway`."""
@@ -207,6 +214,8 @@ class Lane:
             await self._refence()
             try:
                 await self._once(part, token, again=again)
+            except Stale:  # nothing was sent, so there is nothing more to look for
+                self._figures.retries += 1
             except NeighbourAway:
                 attempt, again = attempt + 1, True
                 self._figures.retries += 1
@@ -216,7 +225,7 @@ class Lane:
 
     async def _once(self, part: Part, token: str, *, again: bool) -> None:
         if not again:
-            await self._port.insert(part, token)
+            await self._port.insert(part, token, self._until())
             return
         present = await self._port.present(part)
         self._points.hit("probed")
@@ -229,15 +238,21 @@ class Lane:
             first, last = part.offsets[0], part.offsets[-1]
             self._figures.alarms.append(f"{part.table}: views may lack rows of {token} (offsets {first} to {last})")
         if step.rows:
-            await self._port.insert(part.only(step.rows), token + step.mark)
+            await self._refence()  # looking may have taken long; what was found holds if the block is still ours
+            await self._port.insert(part.only(step.rows), token + step.mark, self._until())
 
     async def _commit(self, offset: int, plan: Plan | None) -> None:
+        asked = self._port.now()  # the answer may be read long after it was given
         await self._port.commit(offset, plan)
-        self._noted(offset, plan)
+        self._noted(offset, plan, asked)
 
-    def _noted(self, offset: int, plan: Plan | None) -> None:
+    def _noted(self, offset: int, plan: Plan | None, asked: Millis = 0) -> None:
         self._planned = (offset, plan) if plan else None
-        self._fenced_at = self._port.now()
+        self._fenced_at = asked
+
+    def _until(self) -> Millis | None:
+        """From when on the plan has to be committed again before anything is sent."""
+        return self._fenced_at + REFENCE_MS if self._planned else None
 
     async def _refence(self) -> None:
         """Make sure that the block is still ours when its plan was committed a while ago."""

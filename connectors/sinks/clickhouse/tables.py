@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from connectors.sinks.clickhouse.blocks import Block, Part, build
 from connectors.sinks.clickhouse.decide import Mode
 from connectors.sinks.clickhouse.figures import SinkFigures
+from connectors.sinks.clickhouse.lane import Stale
 from connectors.sinks.clickhouse.plan import Range, token_of
 from connectors.sinks.clickhouse.preflight import Target
 from connectors.sinks.clickhouse.probe import present
@@ -39,11 +40,11 @@ class TablesPort:
         """The rows of a range."""
         return await self._threaded(partial(build, taken))
 
-    async def insert(self, part: Part, token: str) -> None:
+    async def insert(self, part: Part, token: str, until: Millis | None) -> None:
         """Insert rows, all or nothing."""
         begun = time.monotonic()
         try:
-            await self._threaded(partial(self._insert, part, token))
+            await self._threaded(partial(self._insert, part, token, until))
         except ServerAway as away:
             self.away(away)
             raise
@@ -91,13 +92,15 @@ class TablesPort:
             message = f"an insert into {part.table} is still running"
             raise ServerAway(message, "timeout")
 
-    def _insert(self, part: Part, token: str) -> None:
+    def _insert(self, part: Part, token: str, until: Millis | None) -> None:
         target = self._target
         filled = [fill(values) for fill, values in zip(target.fill[part.table], part.values, strict=True)]
         settings: dict[str, Any] = dict(target.settings)
         if target.mode is Mode.TOKEN:
             settings["insert_deduplication_token"] = token
         names = [column.name for column in part.columns]
+        if until is not None and self.now() >= until:  # it waited for a thread, or the process stood still
+            raise Stale
         # the server runs one query of a name at a time: two copies of a block cannot pass each other
         self._server.insert(part.table, names, filled, f"{token}/{part.table}", settings)
 

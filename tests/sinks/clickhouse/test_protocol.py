@@ -8,11 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from connectors.sinks.clickhouse.blocks import Part
 from connectors.sinks.clickhouse.decide import Mode
-from connectors.sinks.clickhouse.plan import Record
+from connectors.sinks.clickhouse.lane import REFENCE_MS
+from connectors.sinks.clickhouse.plan import Plan, Record
 from pipeline.events.facts import CaseMoved, PatrolLogged
 from pipeline.wire import serde
-from tests.sinks.clickhouse.world import LONGEST_MS, Log, Process, Tables, World
+from tests.sinks.clickhouse.world import LONGEST_MS, Log, Process, Step, Tables, World
 from tests.sinks.facts import a_fact, samples
 
 MOVES = ("move", "move", "move", "move", "move", "crash", "stop", "wake", "noise")
@@ -169,3 +171,71 @@ def test_a_process_that_slept_after_its_plan_asks_again_whether_it_is_the_owner(
     while not zombie.over:
         zombie.move()
     assert (zombie.over, world.tables.rows) == ("fenced", rows)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["the first attempt", "a repeat, which has looked already"])
+def test_an_insert_that_waited_long_for_a_thread_is_not_sent_before_the_owner_is_asked_for(again: bool) -> None:
+    """Without tokens nothing else would keep its rows from being doubled."""
+    world = World(a_log(3, []), Tables(window=0, tokens_known=False))
+    zombie = world.process(Mode.PROBE)
+    world.faults = ["refused"] if again else []
+    while zombie.inserts < 1 + again:
+        zombie.move()
+    settle(world, Mode.PROBE)
+    world.clock += 60_000
+    while not zombie.over:
+        zombie.move()
+    assert zombie.over == "fenced"
+    verify(world)
+
+
+def test_an_insert_that_waited_long_for_a_thread_is_sent_once_the_block_is_known_to_be_ours() -> None:
+    world = World(a_log(3, []), Tables(window=0, tokens_known=False))
+    owner = world.process(Mode.PROBE)
+    while not owner.inserts:
+        owner.move()
+    world.clock += 60_000
+    while not owner.over:
+        owner.move()
+    assert (owner.figures.retries, owner.figures.probes) == (1, 0), "nothing was sent, so nothing is looked for"
+    verify(world)
+
+
+class LateAnswers(Process):
+    """Kafka has taken a commit a while before the process learns of it."""
+
+    async def commit(self, offset: int, plan: Plan | None) -> None:
+        await super().commit(offset, plan)
+        await Step(lambda: None)
+
+
+def test_how_long_a_block_is_ours_counts_from_when_it_was_asked_not_from_when_the_answer_was_read() -> None:
+    world = World(a_log(3, []), Tables(window=0, tokens_known=False))
+    world.log.generation += 1
+    zombie = LateAnswers(world, Mode.PROBE, world.log.generation)
+    while not world.log.metadata:
+        zombie.move()
+    settle(world, Mode.PROBE)
+    world.clock += 60_000
+    while not zombie.over:
+        zombie.move()
+    assert zombie.over == "fenced"
+    verify(world)
+
+
+class SlowLooks(Process):
+    """To look for rows takes longer than a block is known to be ours."""
+
+    async def present(self, part: Part) -> set[int]:
+        self.world.clock += 2 * REFENCE_MS
+        return await super().present(part)
+
+
+def test_a_server_that_is_slow_to_be_asked_for_rows_gets_them_all_the_same() -> None:
+    world = World(a_log(3, []), Tables(window=0, tokens_known=False), faults=["refused"])
+    world.log.generation += 1
+    owner = SlowLooks(world, Mode.PROBE, world.log.generation)
+    for _ in range(200):
+        if not owner.over:
+            owner.move()
+    verify(world)

@@ -15,7 +15,7 @@ from typing import Any
 from connectors.sinks.clickhouse.blocks import Block, Part, Reject, build
 from connectors.sinks.clickhouse.decide import Mode
 from connectors.sinks.clickhouse.figures import SinkFigures
-from connectors.sinks.clickhouse.lane import Fenced, Found, Lane, RowsRefused
+from connectors.sinks.clickhouse.lane import Fenced, Found, Lane, RowsRefused, Stale
 from connectors.sinks.clickhouse.plan import Plan, Range, Record, from_metadata, to_metadata, token_of
 from pipeline.errors import NeighbourAway
 
@@ -132,6 +132,8 @@ class Process:
         found = Found(world.log.offset, from_metadata(world.log.metadata), 0)
         self.position = found.offset
         self.over: str = ""
+        self.inserts = 0
+        """How many inserts were asked for; the last may still wait for a thread."""
         self._lane = Lane(self, mode, "v", self.figures).run(found)
         self.move()
 
@@ -178,7 +180,11 @@ class Process:
     def build(self, taken: Range) -> Awaitable[Block]:
         return Step(lambda: build(taken))
 
-    def insert(self, part: Part, token: str) -> Awaitable[None]:
+    async def insert(self, part: Part, token: str, until: int | None) -> None:
+        self.inserts += 1
+        await Step(lambda: None)  # wait for a thread
+        if until is not None and self.world.clock >= until:
+            raise Stale
         sent = self.world.clock
 
         def arrive() -> None:
@@ -189,7 +195,7 @@ class Process:
             if fault != "ok" or late:
                 raise Away
 
-        return Step(arrive)
+        await Step(arrive)
 
     def present(self, part: Part) -> Awaitable[set[int]]:
         return Step(lambda: self.world.tables.present(part))
