@@ -1,8 +1,8 @@
 """Kafka as the sink needs it: a member of a group that commits plans. Knows aiokafka.
 
 aiokafka's public ``commit`` may send a commit after the member has joined a new generation, or with none at all, and
-``committed`` leaves the metadata out. Both would break the fence, so two methods of its coordinator are used directly;
-the version is pinned and a test says what is relied on.
+``committed`` leaves the metadata out. Both would break the fence, so two methods of its coordinator are used directly,
+and a third that has no public counterpart; the version is pinned and tests say what is relied on.
 """
 
 from __future__ import annotations
@@ -153,6 +153,11 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     def generation(self) -> int:
         """The generation of the group that this member is in; negative when it is in none."""
         return int(self._consumer._coordinator.generation)
+
+    def rejoin(self, generation: int) -> None:
+        """Ask for the partitions of this generation anew; of a later one they were given anew already."""
+        if 0 <= generation == self.generation():
+            self._consumer._coordinator.request_rejoin()
 
     def membership(self, generation: int) -> Membership:
         """How a transaction proves that it is of this generation. Raises :class:`Fenced`."""

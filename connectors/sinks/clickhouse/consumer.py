@@ -44,6 +44,7 @@ class _Running:
     inbox: Inbox
     port: PartitionPort
     task: asyncio.Task[None]
+    generation: int
     paused: bool = False
 
 
@@ -90,7 +91,11 @@ class Consumer:
         self._check()
 
     def _check(self) -> None:
-        """Raise what broke a lane; one that lost its partition just ends."""
+        """Raise what broke a lane; one that lost its partition just ends.
+
+        Where only its transaction was taken over the group knows nothing of a loss, and would leave the partition to us
+        and unread for ever: it is asked to give it anew.
+        """
         for place, running in list(self._running.items()):
             if not running.task.done() or running.task.cancelled():
                 continue
@@ -99,6 +104,7 @@ class Consumer:
                 LOG.warning("partition lost", extra={"topic": place[0], "partition": place[1], "why": str(error)})
                 self._shared.figures.fenced += 1
                 del self._running[place]
+                self._broker.rejoin(running.generation)
             elif error is not None:
                 raise error
         if self._failure is not None:
@@ -143,7 +149,7 @@ class Consumer:
             rebuild_changed=self._options.rebuild_changed,
         )  # fmt: skip
         task = asyncio.create_task(lane.run(found), name=f"lane {place[0]}/{place[1]}")
-        self._running[place] = _Running(inbox, port, task)
+        self._running[place] = _Running(inbox, port, task, generation)
 
     async def _give_back(self) -> None:
         """The assignment ends: blocks in flight get a while to finish, then they are the next owner's."""

@@ -15,6 +15,8 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
+from connectors.librdkafka.transactions import Superseded, TakenOver
+from connectors.sinks.clickhouse import aside
 from connectors.sinks.clickhouse.broker import Broker, Committer, Place
 from connectors.sinks.clickhouse.consumer import Consumer, Options
 from connectors.sinks.clickhouse.decide import Mode
@@ -33,7 +35,7 @@ NEVER = Limits(least_records=10_000, shortest_ms=3_600_000, longest_ms=3_600_000
 
 
 class Polled(NamedTuple):
-    """A record as aiokafka gives it."""
+    """A record as aiokafka gives it; this one is no fact."""
 
     offset: int
     timestamp: int = 1
@@ -56,6 +58,8 @@ class Member:
         self.polls = 0
         self.answer = asyncio.Event()
         self.on_poll: Callable[[int], None] = lambda _: None
+        self.rejoins = 0
+        self._commit_lock = asyncio.Lock()
         self._coordinator = self._subscription = self.subscription = self.assignment = self
 
     def state_value(self, _: TopicPartition) -> Member:
@@ -69,6 +73,15 @@ class Member:
 
     def seek(self, _: TopicPartition, offset: int) -> None:
         self.position = offset
+
+    def request_rejoin(self) -> None:
+        self.rejoins += 1
+
+    async def ensure_coordinator_known(self) -> None:
+        await asyncio.sleep(0)
+
+    async def _do_commit_offsets(self, _: Any, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        self.committed = offsets[TP].offset
 
     async def fetch_committed_offsets(self, _: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
         return {TP: OffsetAndMetadata(self.committed, "")}
@@ -95,12 +108,12 @@ def broker_of(member: Member) -> Broker:
     return broker
 
 
-def consumer_of(broker: Broker, **options: Any) -> Consumer:
+def consumer_of(broker: Broker, limits: Limits = NEVER, **options: Any) -> Consumer:
     target = Target("25", Mode.TOKEN, {}, {}, {})
     shared = Neighbours(
         broker, Committer(broker), Server(ClickHouseSettings()), target, ThreadPoolExecutor(1), SinkFigures(), "test",
     )  # fmt: skip
-    return Consumer(broker, shared, Options(limits=NEVER, grace=0.0, **options))
+    return Consumer(broker, shared, Options(limits=limits, grace=0.0, **options))
 
 
 async def assigned_during_the_second_poll(member: Member, **options: Any) -> list[int]:
@@ -171,3 +184,57 @@ def test_aiokafka_fetches_nothing_before_it_tells_of_an_assignment_and_nothing_o
     assert "fetch_committed()" in inspect.getsource(Fetcher._update_fetch_positions), "a place comes from that refresh"
     assert ".paused" in inspect.getsource(Fetcher._get_actions_per_node)
     assert ".paused" in inspect.getsource(FetchResult.check_assignment)
+
+
+# -- a lane that is lost --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("why", [TakenOver, Superseded])
+@pytest.mark.parametrize(
+    ("generation", "rejoins"),
+    [
+        pytest.param(7, 1, id="the group knows of no loss"),
+        pytest.param(8, 0, id="the group went on by itself"),
+        pytest.param(-1, 0, id="the group put us out"),
+    ],
+)
+def test_a_partition_whose_transaction_was_refused_is_asked_for_anew(
+    monkeypatch: pytest.MonkeyPatch, why: type[Exception], generation: int, rejoins: int
+) -> None:
+    """Nobody else reads it while the group counts it as ours."""
+
+    class Refused:
+        def __init__(self, *_: Any) -> None:
+            """Made as the real one is."""
+
+        def commit(self, *_: Any) -> None:
+            raise why
+
+    async def lose() -> tuple[int, int]:
+        member = Member(committed=0)
+        member.answer.set()
+        consumer = consumer_of(broker_of(member), Limits(records=10, least_records=1, shortest_ms=0, longest_ms=0))
+        await consumer._receive({PLACE})
+        await consumer._turn()
+        await asyncio.wait([consumer._running[PLACE].task])
+        member.generation = generation
+        await consumer._turn()
+        assert PLACE not in consumer._running
+        return member.rejoins, consumer._shared.figures.fenced
+
+    monkeypatch.setattr(aside, "Transactions", Refused)
+    monkeypatch.setattr(aside, "settled_positions", lambda *_: {PLACE: (0, "")})
+    assert asyncio.run(lose()) == (rejoins, 1)
+
+
+def test_aiokafka_joins_again_when_it_is_asked_to() -> None:
+    """Its routine waits for that among others, and then revokes and assigns as in every rebalance."""
+    asked = inspect.getsource(GroupCoordinator.request_rejoin)
+    assert "self._rejoin_needed_fut.set_result(None)" in asked
+    routine = inspect.getsource(GroupCoordinator._GroupCoordinator__coordination_routine)  # type: ignore[attr-defined]
+    assert "futures.append(self._rejoin_needed_fut)" in routine
+    assert "self.need_rejoin(subscription)" in routine.split("await self.ensure_active_group(")[0]
+    assert "self._rejoin_needed_fut.done()" in inspect.getsource(GroupCoordinator.need_rejoin)
+    joined = inspect.getsource(GroupCoordinator.ensure_active_group)
+    assert joined.index("self._on_join_prepare(") < joined.index("self._do_rejoin_group(")
+    assert "self._on_join_complete(" in inspect.getsource(GroupCoordinator._do_rejoin_group)
