@@ -101,7 +101,11 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             self._consumer.resume(*assigned)
 
     async def poll(self, timeout: float) -> dict[Place, list[Record]]:
-        """Records that came in, by partition. Raises :class:`StopRun` when some were deleted before they were read."""
+        """Records that came in, by partition. Raises :class:`StopRun` when some were deleted before they were read.
+
+        Raises what ended the reading, should it have ended.
+        """
+        self._reads()
         try:
             batch = await self._consumer.getmany(timeout_ms=int(timeout * 1000), max_records=20_000)
         except NoOffsetForPartitionError:
@@ -119,6 +123,12 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             (tp.topic, tp.partition): [Record(one.offset, one.timestamp, one.value or b"") for one in records]
             for tp, records in batch.items()
         }
+
+    def _reads(self) -> None:
+        """aiokafka fetches in a task of its own; when that has died, polls are empty for ever and say nothing."""
+        fetching = self._consumer._fetcher.error_future
+        if fetching.done() and not fetching.cancelled() and fetching.exception():
+            raise fetching.exception()
 
     async def found(self, places: set[Place]) -> dict[Place, Found]:
         """What is committed for each partition; one never read gets the beginning of its log."""

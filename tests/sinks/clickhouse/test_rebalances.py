@@ -12,7 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
 from connectors.librdkafka.transactions import Superseded, TakenOver
@@ -60,7 +60,8 @@ class Member:
         self.on_poll: Callable[[int], None] = lambda _: None
         self.rejoins = 0
         self._commit_lock = asyncio.Lock()
-        self._coordinator = self._subscription = self.subscription = self.assignment = self
+        self.error_future = asyncio.get_running_loop().create_future()
+        self._coordinator = self._fetcher = self._subscription = self.subscription = self.assignment = self
 
     def state_value(self, _: TopicPartition) -> Member:
         return self
@@ -238,3 +239,26 @@ def test_aiokafka_joins_again_when_it_is_asked_to() -> None:
     joined = inspect.getsource(GroupCoordinator.ensure_active_group)
     assert joined.index("self._on_join_prepare(") < joined.index("self._do_rejoin_group(")
     assert "self._on_join_complete(" in inspect.getsource(GroupCoordinator._do_rejoin_group)
+
+
+# -- reading that ends ----------------------------------------------------------------------------------------------
+
+
+def test_reading_that_broke_off_is_told_and_not_taken_for_an_empty_topic() -> None:
+    async def poll() -> None:
+        member = Member(committed=0)
+        broker = broker_of(member)
+        assert await broker.poll(0.0)
+        member.error_future.set_exception(KafkaError("Unexpected error during data retrieval"))
+        await broker.poll(0.0)
+
+    with pytest.raises(KafkaError, match="Unexpected error"):
+        asyncio.run(poll())
+
+
+def test_aiokafka_still_keeps_the_task_that_fetches_where_it_is_looked_at() -> None:
+    fetcher: Any = object.__new__(Fetcher)
+    fetcher._fetch_task = object()
+    assert fetcher.error_future is fetcher._fetch_task
+    assert "self._fetch_task = create_task(self._fetch_requests_routine())" in inspect.getsource(Fetcher.__init__)
+    assert not KafkaError.retriable
