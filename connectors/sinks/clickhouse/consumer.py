@@ -66,11 +66,15 @@ class Consumer:
         self._stop.set()
 
     async def run(self) -> None:
-        """Read and write until :meth:`stop`. Raises what a lane raised; nothing of it is acknowledged then."""
+        """Read and write until :meth:`stop`. Raises what a lane raised, be it with its last block; nothing of it is
+        acknowledged then.
+        """
         await self._broker.start(self._give_back, self._receive)
         try:
             while not self._stop.is_set():
                 await self._turn()
+            await self._give_back()
+            self._fail()
         finally:
             await self._give_back()
             await self._broker.stop()
@@ -107,6 +111,10 @@ class Consumer:
                 self._broker.rejoin(running.generation)
             elif error is not None:
                 raise error
+        self._fail()
+
+    def _fail(self) -> None:
+        """Raise what broke within a rebalance, where aiokafka would swallow it, or while partitions were given back."""
         if self._failure is not None:
             raise self._failure
 

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,6 +23,7 @@ from connectors.sinks.clickhouse.consumer import Consumer, Options
 from connectors.sinks.clickhouse.decide import Mode
 from connectors.sinks.clickhouse.figures import SinkFigures
 from connectors.sinks.clickhouse.flush import Limits
+from connectors.sinks.clickhouse.lane import Fenced
 from connectors.sinks.clickhouse.port import Neighbours
 from connectors.sinks.clickhouse.preflight import Target
 from connectors.sinks.clickhouse.server import Server
@@ -114,7 +116,7 @@ def consumer_of(broker: Broker, limits: Limits = NEVER, **options: Any) -> Consu
     shared = Neighbours(
         broker, Committer(broker), Server(ClickHouseSettings()), target, ThreadPoolExecutor(1), SinkFigures(), "test",
     )  # fmt: skip
-    return Consumer(broker, shared, Options(limits=limits, grace=0.0, **options))
+    return Consumer(broker, shared, Options(**{"limits": limits, "grace": 0.0, **options}))
 
 
 async def assigned_during_the_second_poll(member: Member, **options: Any) -> list[int]:
@@ -262,3 +264,48 @@ def test_aiokafka_still_keeps_the_task_that_fetches_where_it_is_looked_at() -> N
     assert fetcher.error_future is fetcher._fetch_task
     assert "self._fetch_task = create_task(self._fetch_requests_routine())" in inspect.getsource(Fetcher.__init__)
     assert not KafkaError.retriable
+
+
+# -- the end --------------------------------------------------------------------------------------------------------
+
+
+class Joined(Broker):
+    """A broker that is in the group at once, and leaves it at once."""
+
+    then: Callable[[], None]
+
+    async def start(self, on_revoked: Callable[[], Any], on_assigned: Callable[[set[Place]], Any]) -> None:
+        self._consumer = Member(committed=0)
+        self._consumer.answer.set()
+        await on_assigned({PLACE})
+        self.then()
+
+    async def stop(self) -> None:
+        self._consumer = None
+
+
+@pytest.mark.parametrize("fault", [StopRun("too many records are refused"), Fenced("illegal generation"), None])
+def test_a_run_whose_last_block_breaks_does_not_end_as_if_all_were_well(fault: Exception | None) -> None:
+    broker = Joined(KafkaSettings(), [TP.topic])
+
+    async def run() -> None:
+        consumer = consumer_of(broker, grace=60.0)
+
+        async def last_block() -> None:
+            while consumer._running:
+                await asyncio.sleep(0)
+            if fault:
+                raise fault
+
+        def written_while_it_is_given_back() -> None:
+            running = consumer._running[PLACE]
+            running.task.cancel()
+            running.task = asyncio.create_task(last_block())
+            consumer.stop()
+
+        broker.then = written_while_it_is_given_back
+        await consumer.run()
+
+    with pytest.raises(StopRun, match="too many") if isinstance(fault, StopRun) else nullcontext():
+        asyncio.run(run())
+    assert broker._consumer is None, "the group was left"
