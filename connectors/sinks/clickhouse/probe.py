@@ -6,7 +6,7 @@ same key again stands for the earlier one, as the table would keep the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from connectors.sinks.clickhouse.blocks import Part
@@ -32,14 +32,14 @@ def present(server: Asks, database: str, part: Part, types: dict[str, str]) -> s
         "first": min(part.offsets),
         "last": max(part.offsets),
     }
-    keys = _kept(part, types)
+    keys = keys_as_read(part, types)
     there: set[Any] = set()
     for chunk in _chunks(keys):
         there.update(_there(server, f"`{database}`.`{part.table}`", part.table, chunk, origin, types))
     return {row for row, key in enumerate(keys) if key in there}
 
 
-def _kept(part: Part, types: dict[str, str]) -> list[Any]:
+def keys_as_read(part: Part, types: Mapping[str, str]) -> list[Any]:
     """What each row is known by when it is read back: where times are kept in seconds its key is cut to them."""
     if part.table != READINGS:
         return part.keys()
@@ -47,7 +47,7 @@ def _kept(part: Part, types: dict[str, str]) -> list[Any]:
     return list(zip(devices, metrics, keeps("time", _type_of_at(types))(times), strict=True))
 
 
-def _type_of_at(types: dict[str, str]) -> str:
+def _type_of_at(types: Mapping[str, str]) -> str:
     return types.get("at", READING_COLUMNS[2].sql_type)
 
 

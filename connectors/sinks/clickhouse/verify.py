@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.sinks.clickhouse.blocks import Block, Part, build
 from connectors.sinks.clickhouse.plan import Range
-from connectors.sinks.clickhouse.probe import Asks
+from connectors.sinks.clickhouse.probe import Asks, keys_as_read
 from connectors.sinks.clickhouse.values import bare, fills, reads
 from connectors.sinks.columns import ALL_TABLES, READINGS
 
@@ -119,7 +119,7 @@ class Auditor:
 
     def _part(self, part: Part, taken: Range, aside: set[int], account: Account) -> None:
         wanted = Counter(
-            (offset, key) for offset, key in zip(part.offsets, part.keys(), strict=True) if offset not in aside
+            (offset, key) for offset, key in zip(part.offsets, self._keys(part), strict=True) if offset not in aside
         )
         account.rows += sum(wanted.values())
         there, elsewhere = self._there(part, taken)
@@ -129,6 +129,9 @@ class Auditor:
         account.superseded += sum(later.values())
         _lose(account, sorted(offset for offset, _ in (left - later).elements()))
         account.doubled += sum((there - wanted).values())
+
+    def _keys(self, part: Part) -> list[Any]:
+        return keys_as_read(part, self._types[part.table])
 
     def _there(self, part: Part, taken: Range) -> tuple[Counter[tuple[int, Any]], set[Any]]:
         """Rows of this partition by offset and key within the range, and keys that are there with other coordinates."""
@@ -143,7 +146,7 @@ class Auditor:
         return here, elsewhere
 
     def _rows_of(self, part: Part) -> Iterator[tuple[Any, str, int, int]]:
-        keys = sorted(set(part.keys()))
+        keys = sorted(set(self._keys(part)))
         table = f"`{self._database}`.`{part.table}`"
         at = reads("at", "time", self._types[part.table]["at"])
         for first in range(0, len(keys), 1_000):
