@@ -34,7 +34,7 @@ from pipeline.stages.route import TRIAGE
 from pipeline.wire.serde import decode, encode
 from tests.support.servers import FrontServer
 
-WORKERS = {"intake": "urgent,intake", "casework": "casework"}
+WORKERS = {"casework": "urgent,intake,casework"}
 """The workers of a small installation, by name."""
 WARM_LIMIT_S = 180.0
 """The stream before the timed one must have come through by then."""
