@@ -88,6 +88,17 @@ def marked(name: str, *, at: int = 2) -> Scenario:
     return run
 
 
+def whole(stage: Stage) -> Row:
+    """kill -9 of a worker for all stages at every marked point: casework's messages are worked with intake's polls."""
+    points = [f"{point}:3" for point in POINTS]
+    with stage.world("whole") as world:
+        kept = world.worker("whole", BOTH, points)
+        world.sink()
+        world.publish(stage.inputs(), per_second=stage.per_second, held=until_killed([kept], len(points)))
+        what = "kill -9 of a worker for all stages at every point"
+        return judge("whole", what, world, stage.records, wanted_kills=len(points))
+
+
 def at_random(kills: int, seed: int) -> Scenario:
     """kill -9 of intake, casework or sink at any moment."""
 
@@ -234,6 +245,7 @@ def watch(world: World, seconds: float) -> None:
 WORKERS: dict[str, Scenario] = {
     "intake": marked("intake"),
     "casework": marked("casework"),
+    "whole": whole,
     "random": at_random(12, seed=7),
     "zombie": frozen("zombie", "casework: SIGSTOP past the session, SIGCONT"),
     "kafka": kafka_killed,
