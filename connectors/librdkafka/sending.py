@@ -7,9 +7,13 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from pipeline.errors import NeighbourAway
+from pipeline.errors import NeighbourAway, StopRun
 
 PATIENCE_S = 300.0
+LARGEST = 2 * 1024 * 1024
+"""Bytes of the largest record that is sent: what the roomiest topics take. librdkafka's own limit (1,000,000) is below
+what any topic takes, so that what came in whole could not be written whole.
+"""
 Ends = dict[tuple[str, int], int]
 """(topic, partition) to the offset after the last record."""
 
@@ -24,15 +28,19 @@ class Sender:
             "enable.idempotence": True,
             "acks": "all",
             "linger.ms": 1,
+            "message.max.bytes": LARGEST,
             "queue.buffering.max.messages": 1_000_000,
             "log_level": 3,
         }
         self._producer = Producer(settings)
         self._ends: Ends = {}
-        self._failed = ""
+        self._fault: NeighbourAway | StopRun | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, partition: int = -1) -> None:
-        """Hand one record over; ``partition`` -1 leaves it to the key."""
+        """Hand one record over; ``partition`` -1 leaves it to the key.
+
+        Raises :class:`StopRun` for one that is larger than ``LARGEST``.
+        """
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery=self._delivered)
@@ -40,18 +48,21 @@ class Sender:
             except BufferError:
                 self._producer.poll(0.05)
             except KafkaException as fault:
-                raise NeighbourAway(str(fault.args[0])) from fault
+                raise in_our_words(fault.args[0], topic) from fault
 
     def flush(self) -> Ends:
         """Wait until Kafka has everything; gives back the ends since the last flush.
 
-        Raises :class:`NeighbourAway` when a record was not delivered.
+        Raises :class:`NeighbourAway` when a record was not delivered, :class:`StopRun` when one is larger than its
+        topic takes.
         """
         waiting = self._producer.flush(PATIENCE_S)
-        ends, failed = self._ends, self._failed
-        self._ends, self._failed = {}, ""
-        if waiting or failed:
-            message = failed or f"Kafka has not confirmed {waiting} records within {PATIENCE_S:g} s"
+        ends, fault = self._ends, self._fault
+        self._ends, self._fault = {}, None
+        if fault is not None:
+            raise fault
+        if waiting:
+            message = f"Kafka has not confirmed {waiting} records within {PATIENCE_S:g} s"
             raise NeighbourAway(message)
         return ends
 
@@ -61,10 +72,21 @@ class Sender:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._failed = f"{message.topic()}: {error}"
+            fault = in_our_words(error, message.topic() or "")
+            self._fault = fault if isinstance(fault, StopRun) else self._fault or fault
             return
         place, after = (message.topic() or "", message.partition() or 0), (message.offset() or 0) + 1
         self._ends[place] = max(self._ends.get(place, 0), after)
+
+
+def in_our_words(error: KafkaError, what: str) -> NeighbourAway | StopRun:
+    """What to raise for a record of ``what`` (a topic, as a rule) that was not taken.
+
+    One that is too large is refused as often as it is sent: trying again would go on for ever.
+    """
+    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return StopRun(f"{what}: a record is larger than Kafka takes here (see max_bytes of its topic): {error}")
+    return NeighbourAway(f"{what}: {error}")
 
 
 def partitions_of(client: Any, topic: str) -> int:

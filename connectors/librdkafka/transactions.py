@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from msgspec import Struct
 
-from connectors.librdkafka.sending import partitions_known
+from connectors.librdkafka.sending import LARGEST, in_our_words, partitions_known
 from pipeline.errors import NeighbourAway, StopRun
 
 TRANSACTION_MS = 15_000
@@ -72,6 +72,7 @@ class Transactions:
             "transaction.timeout.ms": TRANSACTION_MS,
             "partitioner": "murmur2_random",
             "linger.ms": 2,
+            "message.max.bytes": LARGEST,
             "retry.backoff.ms": 3,
             "retry.backoff.max.ms": 1_000,
             "metadata.recovery.strategy": "none",
@@ -100,7 +101,8 @@ class Transactions:
 
         Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
         tried again with a new producer of the same identity (making it ends whatever this one left open),
-        :class:`TakenOver` when another process has this identity now, :class:`StopRun` when Kafka refuses for good.
+        :class:`TakenOver` when another process has this identity now, :class:`StopRun` when Kafka refuses for good,
+        as it does a record that is larger than its topic takes.
         """
         try:
             self._producer.begin_transaction()
@@ -163,7 +165,7 @@ class Transactions:
         self._abort()
         if error.code() in _SUPERSEDED:
             raise Superseded(str(error)) from fault
-        raise NeighbourAway(str(error)) from fault
+        raise in_our_words(error, "a transaction") from fault
 
     def _abort(self) -> None:
         try:

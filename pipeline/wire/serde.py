@@ -34,11 +34,13 @@ from pipeline.wire.avrocode import Reader, compile_reader
 from pipeline.wire.avrowrite import Writer, compile_writer
 from pipeline.wire.bulk import Read, read_all
 from pipeline.wire.container import ContainerReader, ContainerWriter, unpack
-from schemas.catalogue import Schema, catalogue, newest, without_logical_types
+from schemas.catalogue import MAX_BYTES, Schema, catalogue, newest, without_logical_types
 from schemas.fingerprint import canonical_form
 
 MARKER = b"\xc3\x01"
 HEAD = len(MARKER) + 8
+LONGEST = HEAD + MAX_BYTES
+"""Most bytes of a message of a schema that states no bound, and of one that is not known."""
 _FILE = "container"
 
 STRUCTS: dict[str, type[Value]] = {cls.__name__: cls for cls in FACTS} | {
@@ -311,6 +313,10 @@ def _unknown(data: bytes) -> InvalidRecord:
         return InvalidRecord(
             Reason.UNDECODABLE, "marker", data[:HEAD], "send an Avro single-object message (C3 01 ...)"
         )
+    if len(data) > LONGEST:
+        return InvalidRecord(
+            Reason.OVERSIZE, "record", f"{len(data)} bytes", f"send at most {LONGEST} bytes in one record"
+        )  # fmt: skip
     return InvalidRecord(Reason.UNKNOWN_SCHEMA, "fingerprint", data[2:HEAD].hex(), "publish the schema version first")
 
 

@@ -10,9 +10,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from connectors.librdkafka.sending import Sender
 from connectors.librdkafka.transactions import Membership, Transactions, Written, bounded
 from deploy.stack.servers import KafkaServer
-from pipeline.errors import NeighbourAway
+from pipeline.errors import NeighbourAway, StopRun
 from tests.support.servers import Servers
 
 READER = Membership("g", -1, "")
@@ -105,6 +106,19 @@ def test_a_transaction_ends_when_its_broker_is_killed_in_the_middle(servers: Ser
         killing.wait()
     assert committed(broker.address, 4) == [b"0", b"1", b"2", b"3"]
     assert noted(broker.address) == 4
+
+
+def test_a_record_that_its_topic_does_not_take_stops_the_run(servers: Servers) -> None:
+    config = {"bootstrap.servers": servers.kafka().address}
+    admin = AdminClient(config)
+    admin.create_topics([NewTopic("narrow", 1, 1)])["narrow"].result()
+    writer, sender, value = Transactions(config, "me"), Sender(config), b"x" * 1_048_588
+    with pytest.raises(StopRun, match="larger than Kafka takes"):
+        writer.commit([Written("narrow", b"key", value)], {})
+    Transactions(config, "me").commit([Written("narrow", b"key", b"small")], {})
+    sender.send("narrow", b"key", value)
+    with pytest.raises(StopRun, match="narrow: a record is larger"):
+        sender.flush()
 
 
 def stuck() -> None:

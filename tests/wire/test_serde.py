@@ -254,6 +254,8 @@ def test_a_symbol_of_a_newer_writer_takes_the_reader_s_default() -> None:
         pytest.param(lambda m: m[:11] + b"\xff" + m[12:], Reason.UNDECODABLE, id="no UTF-8"),
         pytest.param(lambda m: m[:10] + b"\xff" * 10 + m[10:], Reason.UNDECODABLE, id="number without end"),
         pytest.param(lambda m: m + bytes(262_144), Reason.OVERSIZE, id="too large"),
+        pytest.param(lambda m: m[:2] + bytes(1_000_008), Reason.UNKNOWN_SCHEMA, id="unknown and as large as may be"),
+        pytest.param(lambda m: m[:2] + bytes(1_000_009), Reason.OVERSIZE, id="unknown and too large"),
     ],
 )
 def test_a_broken_message_is_refused_for_its_reason(spoil: Any, reason: Reason) -> None:

@@ -29,7 +29,7 @@ from pipeline.runtime.kafka.lanes import ACTIONS, CASEWORK, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.outbox import casework_records, fact_records, status_records
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
-from pipeline.runtime.kafka.retries import RETRIES, attempt_of, put_off
+from pipeline.runtime.kafka.retries import RETRIES, attempt_of, comes_back, put_off
 from pipeline.runtime.partitioning import partition_of
 from pipeline.stage import Outcome, Settlement
 from pipeline.stages.intake import IntakeBook, quarantined
@@ -159,14 +159,17 @@ class Engine:
         self.refusals[lane.name].add(sum(one.fate == Fate.QUARANTINED for one in settled), records)
 
     def _put_off(self, work: _Work, topic: str, partition: int, one: Incoming) -> bool:
-        """A schema that is not known *yet* may pass: its record is tried again later, three times, each time later."""
+        """A schema not known *yet* may pass: tried again three times, each later, if it can come back."""
         value = one.value or b""
         if len(value) < HEAD or value[:2] != MARKER or name_of(value) is not None:
             return False
         attempt = attempt_of(one.headers) + 1
         if attempt > len(RETRIES):
             return False
-        work.later.append(put_off(one, topic, partition, attempt))
+        later = put_off(one, topic, partition, attempt)
+        if not comes_back(later, topic):
+            return False
+        work.later.append(later)
         return True
 
     # --- lanes ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from typing import Any
 
 from connectors.librdkafka.transactions import Written
 from pipeline.errors import InvalidRecord, Reason
+from pipeline.runtime.kafka.sizes import fits, most
+from pipeline.wire.serde import LONGEST
 from schemas.topics import topics
 
 ORIGIN, ATTEMPT = "wangge-origin", "wangge-attempt"
@@ -55,6 +57,16 @@ def put_off(record: Any, topic: str, partition: int, attempt: int) -> Written:
     return Written(RETRIES[attempt - 1][0], record.key, record.value, headers=headers)
 
 
+def comes_back(later: Written, topic: str) -> bool:
+    """Whether a record that is put off passes the topic of its next attempt and, coming back, the one it stood on.
+
+    What is larger than any message may be is refused at once: no schema that is still to come will take it.
+    """
+    if len(later.value or b"") > LONGEST:
+        return False
+    return all(fits(where, later.key, later.value, later.headers) for where in (later.topic, topic))
+
+
 def due_at(topic: str, put_off_at: int, seen_at: int) -> int:
     """When a record of a retry topic is to be sent back.
 
@@ -66,7 +78,7 @@ def due_at(topic: str, put_off_at: int, seen_at: int) -> int:
 def sent_back(record: Any, partitions: Callable[[str], int]) -> Written:
     """The record for the place it came from, as it was put off; ``partitions`` tells how many a topic has (0: none).
 
-    Raises :class:`InvalidRecord` when its headers name no place that it can go to.
+    Raises :class:`InvalidRecord` when its headers name no place that it can go to, or its topic takes none so large.
     """
     origin = origin_of(record.headers)
     parts = origin.rsplit("/", 2)
@@ -74,6 +86,9 @@ def sent_back(record: Any, partitions: Callable[[str], int]) -> Written:
     topic = parts[0]
     if len(parts) != 3 or not numbers or not may_return(topic):
         raise _nowhere(origin, "a record that is put off names topic/partition/offset it came from: send it yourself")
+    if not fits(topic, record.key, record.value, record.headers):
+        found = f"{len(record.key or b'') + len(record.value or b'')} bytes and headers"
+        raise InvalidRecord(Reason.OVERSIZE, "record", found, f"{topic} takes less than {most(topic)} bytes with them")
     count = partitions(topic)
     if not count:
         raise _nowhere(origin, "the topic is gone: send the record to the one that took its place")

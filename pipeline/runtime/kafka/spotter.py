@@ -20,6 +20,7 @@ from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
 from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.lanes import REPORTS_SPOTTED
+from pipeline.runtime.kafka.sizes import fits
 from pipeline.settings import KafkaSettings
 
 log = logging.getLogger("wangge.spotter")
@@ -135,8 +136,7 @@ class Spotter:
             self._read_out()
             return 0
         self._tell(reader, records)
-        looks = self._looks
-        urgent = [record for record in records if looks(record.value or b"")]
+        urgent = self._urgent(records)
         for record in urgent:
             self._sender.send(self._prefix + LANE, record.key, record.value)
         if urgent:
@@ -146,6 +146,18 @@ class Spotter:
         for topic in {record.topic for record in urgent}:
             self._watch.spotted(self._bare(topic), sum(record.topic == topic for record in urgent))
         return len(records)
+
+    def _urgent(self, records: Iterable[Read]) -> list[Read]:
+        """What looks urgent and fits into the lane. The rest waits for its turn as if nobody had looked ahead: its
+        original comes to a worker, who refuses what is too large."""
+        looks = self._looks
+        urgent = [record for record in records if looks(record.value or b"")]
+        found = [record for record in urgent if fits(LANE, record.key, record.value)]
+        if left := len(urgent) - len(found):
+            first = next(record for record in urgent if not fits(LANE, record.key, record.value))
+            place = f"{self._bare(first.topic)}/{first.partition}/{first.offset}"
+            log.warning("%d records are too large to be copied, the first one at %s", left, place)
+        return found
 
     def _tell(self, reader: Reader, records: Iterable[Read]) -> None:
         now = time.time() * 1000

@@ -104,6 +104,25 @@ def test_after_the_last_attempt_it_is_quarantined_and_says_how_often_it_was_trie
 
 
 @pytest.mark.parametrize(
+    ("value", "key", "reason"),
+    [
+        pytest.param(UNKNOWN + b"x" * 1_040_000, b"k", "oversize", id="a topic takes it, no schema does"),
+        pytest.param(UNKNOWN + b"x" * 5_000_000, b"k", "oversize", id="its sender compressed it"),
+        pytest.param(UNKNOWN + b"x" * 990_000, b"k" * 58_450, "unknown_schema", id="no room for headers"),
+    ],
+)
+@pytest.mark.parametrize("topic", ["reports.other", "readings.sensor", "casework.notices", "actions.sanitation"])
+def test_what_is_too_large_to_be_put_off_is_quarantined_at_once(value: bytes, key: bytes, reason: str, topic: str):
+    """Put off, it would be refused by the topic it waits on, and its worker would do the same work for ever."""
+    batch = an_engine().feed({(topic, PARTITION): [Polled(9, MONDAY, value, key)]})
+    ((_, kept),) = values(batch, "quarantine")
+    assert (kept["reason"], kept["topic"], kept["offset"], kept["attempts"]) == (reason, topic, 9, 1)
+    assert kept["raw"] == value[:65_536]
+    assert not [one for one in batch.written if one.topic.startswith("retry.")]
+    assert all(len(one.value or b"") < 100_000 for one in batch.written)
+
+
+@pytest.mark.parametrize(
     ("bad", "good", "stops"),
     [(199, 0, False), (200, 0, True), (200, 799, True), (200, 800, False)],
     ids=["too few", "enough", "just above the ratio", "at the ratio"],

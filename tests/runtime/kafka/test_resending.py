@@ -136,6 +136,15 @@ def test_a_record_that_names_no_place_is_quarantined_and_the_next_goes_on() -> N
     assert kept["raw"] == b"value 0"
 
 
+def test_what_is_too_large_to_go_back_is_quarantined_and_the_next_goes_on() -> None:
+    kafka = Kafka(put_off(ONE, 0, 60_000)._replace(value=b"x" * 1_048_500), put_off(ONE, 1, 60_000))
+    a_resender(kafka).run(kafka.stop)
+    assert [one.topic for one in kafka.written] == ["p-quarantine", "p-reports.hotline"]
+    kept = decode(kafka.written[0].value or b"")[1]
+    assert (kept["topic"], kept["offset"], kept["reason"], len(kept["raw"])) == ("retry.1m", 0, "oversize", 65_536)
+    assert kafka.done == {ONE: 2}
+
+
 @pytest.mark.parametrize(
     "faults",
     [[NeighbourAway("away")], [Superseded("gone")], [NeighbourAway("away"), Superseded("gone")]],

@@ -11,8 +11,8 @@ from pipeline.runtime.kafka.retries import ATTEMPT, DELAYS, MINUTE_MS, ORIGIN, a
 NOW = 1_800_000_000_000
 
 
-def a_record(*headers: tuple[str, bytes], offset: int = 9) -> Read:
-    return Read("retry.1m", 0, offset, b"key", b"value", NOW, headers)
+def a_record(*headers: tuple[str, bytes], offset: int = 9, value: bytes = b"value") -> Read:
+    return Read("retry.1m", 0, offset, b"key", value, NOW, headers)
 
 
 def counts(topic: str) -> int:
@@ -78,6 +78,25 @@ def test_what_names_no_place_to_go_is_refused(origin: bytes) -> None:
 def test_a_sender_cannot_have_its_record_carried_elsewhere(origin: bytes, kept: bytes) -> None:
     later = put_off(a_record((ORIGIN, origin)), "reports.hotline", 3, 1)
     assert dict(later.headers)[ORIGIN] == kept
+
+
+@pytest.mark.parametrize(
+    ("size", "more", "back"),
+    [
+        pytest.param(1_048_300, b"", True, id="just fits with the headers we give"),
+        pytest.param(1_048_300, b"x" * 200, False, id="a header too many"),
+        pytest.param(1_048_580, b"", False, id="fits without headers"),
+        pytest.param(2_000_000, b"", False, id="fits on the topic it waits on"),
+    ],
+)
+def test_what_its_topic_cannot_take_back_is_refused(size: int, more: bytes, back: bool) -> None:
+    headers = ((ORIGIN, b"reports.hotline/3/9"), (ATTEMPT, b"1"), ("more", more))
+    record = a_record(*headers, value=b"x" * size)
+    if back:
+        assert sent_back(record, counts).headers == headers
+    else:
+        with pytest.raises(InvalidRecord, match=r"oversize: record = .* reports.hotline takes"):
+            sent_back(record, counts)
 
 
 @pytest.mark.parametrize("said", [b"", b"x", b"-1", b"9" * 5000, b"12", "²".encode()])

@@ -78,6 +78,15 @@ def test_what_could_not_be_sent_is_not_noted_and_comes_again(refused: int) -> No
     assert kafka.joined == refused + 1
 
 
+def test_what_is_too_large_for_the_lane_is_left_to_its_original_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    large, copy = b"!" + b"x" * 1_048_576, (f"p-{LANE}", b"key", b"!a")
+    assert spot(Kafka([[b"x", large, b"!a", large], [large]])) == [copy, "flush", "commit", "commit", "close"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 records are too large to be copied, the first one at reports.hotline/0/1",
+        "1 records are too large to be copied, the first one at reports.hotline/0/0",
+    ]
+
+
 def test_an_assignment_is_told_without_the_prefix() -> None:
     told: list[Collection[tuple[str, int]]] = []
 
