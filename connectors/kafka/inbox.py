@@ -1,23 +1,24 @@
 """A topic read record by record, committed only, each record handed over once.
 
 A record counts as handed over when the next one is asked for (or :meth:`Inbox.taken` is called); only then is it
-committed. The commit's metadata keeps digests of the last ids of each partition, so a record that stands in the topic
-twice is passed over even after a restart on another machine. Between a hand-over and its commit a kill -9 hands at most
-``batch`` records over again, with the same ids: whoever must not meet them twice keeps the ids, as
-:mod:`connectors.kafka.kept` does.
+committed: batch by batch, and after a few seconds at the latest. The commit's metadata keeps digests of the last ids of
+each partition, so a record that stands in the topic twice is passed over even after a restart on another machine.
+Between a hand-over and its commit a kill -9 hands at most ``batch`` records over again, with the same ids: whoever must
+not meet them twice keeps the ids, as :mod:`connectors.kafka.kept` does.
 """
 
 from __future__ import annotations
 
+import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError
+from kafka.errors import CommitFailedError, RebalanceInProgressError
 
 from connectors.kafka.config import for_kafka_python, prefixed
 from connectors.kafka.faults import creates_nothing, missing, told
@@ -29,6 +30,10 @@ REMEMBERED = 400
 """Ids of a partition that a commit remembers: 400 digests of 6 bytes fit into the 4,096 characters of its metadata."""
 _DIGEST = 6
 POLL_MS = 500
+COMMIT_S = 5.0
+"""What was taken is committed after so many seconds, though the batch is not done: a member that does not ask for more
+within kafka-python's ``max_poll_interval_ms`` (five minutes) is thrown out, and what it has not committed comes again.
+"""
 V = TypeVar("V")
 
 
@@ -71,6 +76,7 @@ class Inbox(Generic[V]):
     """One topic as a member of a group. ``decode`` reads a value, ``identity`` says which values are the same.
 
     ``unreadable`` counts records that ``decode`` refused: they are passed over, so that one never stops the others.
+    ``clock`` tells seconds.
     """
 
     def __init__(
@@ -82,13 +88,17 @@ class Inbox(Generic[V]):
         identity: Callable[[V], str],
         *,
         batch: int = 100,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings, self.topic, self.unreadable = settings, prefixed(settings, topic), 0
         self._decode, self._identity = decode, identity
         self._memory: dict[TopicPartition, Remembered] = {}
         self._reached: dict[TopicPartition, int] = {}
+        self._begun: dict[TopicPartition, int] = {}
+        """Where what is not committed begins."""
         self._held: tuple[TopicPartition, int, str] | None = None
-        self._open = True
+        self._open, self._thrown_out = True, False
+        self._clock, self._committed_at = clock, clock()
         with told(settings, self.topic):
             self._consumer = KafkaConsumer(
                 group_id=prefixed(settings, group), isolation_level="read_committed", enable_auto_commit=False,
@@ -110,15 +120,16 @@ class Inbox(Generic[V]):
         left = limit
         ends: dict[TopicPartition, int] | None = None if follow else {}
         while left is None or left > 0:
-            batch = self._polled(ends)
+            batch = self._polled()
             whole = False
             try:
+                self._note_ends(ends)
                 for place, value in self._fresh(batch):
                     self._held = place
                     yield value
                     self.taken()
                     left = None if left is None else left - 1
-                    if left == 0:
+                    if left == 0 or self._thrown_out:
                         break
                 else:
                     whole = True
@@ -126,32 +137,51 @@ class Inbox(Generic[V]):
                 if not whole:
                     self._rewind(batch)
             self._commit()
-            if ends and self._read_to(ends):
+            if ends and not self._thrown_out and self._read_to(ends):
                 return
 
-    def _polled(self, ends: dict[TopicPartition, int] | None) -> dict[TopicPartition, list[Any]]:
-        """The next batch; notes the ends of the partitions in ``ends`` as soon as they are known."""
+    def _polled(self) -> dict[TopicPartition, list[Any]]:
+        """The next batch."""
         with told(self.settings, self.topic):
             batch: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=POLL_MS)
-            assigned = self._consumer.assignment()
-            if ends is not None and not ends and assigned:
-                ends.update(self._consumer.end_offsets(list(assigned)))
+        for partition, records in batch.items():
+            self._begun.setdefault(partition, records[0].offset)
+            self._thrown_out = False
         return batch
 
-    def _rewind(self, batch: dict[TopicPartition, list[Any]]) -> None:
-        """What was fetched and not taken is fetched again."""
+    def _note_ends(self, ends: dict[TopicPartition, int] | None) -> None:
+        """Note where the partitions end as soon as it is known which they are."""
+        assigned = self._consumer.assignment()
+        if ends is not None and not ends and assigned:
+            with told(self.settings, self.topic):
+                ends.update(self._consumer.end_offsets(list(assigned)))
+
+    def _rewind(self, partitions: Iterable[TopicPartition]) -> None:
+        """What was fetched of these partitions and not taken is fetched again."""
         self._held = None
-        for partition, records in batch.items() if self._open else ():
-            if partition in self._consumer.assignment():
-                self._consumer.seek(partition, self._reached.get(partition, records[0].offset))
+        for partition in partitions if self._open else ():
+            place = self._reached.get(partition, self._begun.get(partition))
+            if place is not None and partition in self._consumer.assignment():
+                self._consumer.seek(partition, place)
+
+    def _undo(self) -> None:
+        """What was taken since the last commit is handed over again."""
+        self._memory.clear()
+        self._reached.clear()
+        self._rewind(self._begun)
 
     def taken(self) -> None:
-        """The record at hand was dealt with: it is not handed over again."""
+        """The record at hand was dealt with: it is not handed over again.
+
+        Raises :class:`NeighbourAway` when it is time to commit and Kafka is away.
+        """
         if self._held is not None:
             partition, offset, identity = self._held
             self._memory[partition].add(identity)
             self._reached[partition] = offset + 1
             self._held = None
+            if self._clock() - self._committed_at >= COMMIT_S:
+                self._commit()
 
     def close(self) -> None:
         """Commit what was taken and leave the group."""
@@ -190,7 +220,11 @@ class Inbox(Generic[V]):
         return all(self._consumer.position(partition) >= ends.get(partition, 0) for partition in assigned)
 
     def _commit(self) -> None:
-        """Commit what was taken. A group that moved on meanwhile hands it over again elsewhere, with the same ids."""
+        """Commit what was taken. A group that moved on meanwhile hands it over again elsewhere, with the same ids.
+
+        Then this member is thrown out: it reads nothing more of what it has before it has joined again.
+        """
+        self._committed_at = self._clock()
         if not self._reached:
             return
         offsets = {
@@ -200,8 +234,10 @@ class Inbox(Generic[V]):
         with told(self.settings, self.topic):
             try:
                 self._consumer.commit(offsets)
-            except CommitFailedError:
-                self._memory.clear()
+            except (CommitFailedError, RebalanceInProgressError):
+                self._thrown_out = True
+                self._undo()
+        self._begun |= self._reached
         self._reached.clear()
 
     def _left(self, partitions: Collection[TopicPartition]) -> None:
@@ -209,8 +245,14 @@ class Inbox(Generic[V]):
             self._commit()
         except (ConfigFaults, NeighbourAway):  # leaving goes on: what is not committed is handed over again
             self._reached.clear()
+        self._forget(partitions)
+
+    def _forget(self, partitions: Iterable[TopicPartition]) -> None:
+        """Another member may go on with them, or has done so."""
         for partition in partitions:
             self._memory.pop(partition, None)
+            self._reached.pop(partition, None)
+            self._begun.pop(partition, None)
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
@@ -225,5 +267,5 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """They come, maybe from another member."""
-        for partition in assigned:
-            self._inbox._memory.pop(partition, None)
+        self._inbox._forget(assigned)
+        self._inbox._thrown_out = False
