@@ -40,6 +40,9 @@ class Sender(Protocol):
     def now(self) -> Millis:
         """The wall clock."""
 
+    def flush(self) -> None:
+        """Wait for deliveries; raises when one has failed."""
+
     def close(self) -> None:
         """Wait for deliveries and let go."""
 
@@ -102,8 +105,9 @@ class DepartmentDesk(Answers):
         super().__init__(Publisher(settings), department, person=person, moves=moves)
         topic = topics()["assignments.<department>"].named(department)
         self.inbox = Inbox(
-            settings, topic, group_of("department", department, group), _assignment, _fact_id, batch=batch
-        )
+            settings, topic, group_of("department", department, group), _assignment, _fact_id, batch=batch,
+            before_commit=self._sender.flush,
+        )  # fmt: skip
 
     def assignments(self, *, follow: bool = False, limit: int | None = None) -> Iterator[CaseDispatched]:
         """Assignments that were not taken yet, each once; ``follow`` waits for more for ever.
@@ -117,11 +121,14 @@ class DepartmentDesk(Answers):
         self.inbox.taken()
 
     def close(self) -> None:
-        """Wait until the answers are delivered, commit what was taken, leave."""
+        """Wait until the answers are delivered, commit what was taken, leave.
+
+        Raises when an answer was not delivered; what was taken since the last commit is handed out again then.
+        """
         try:
-            self._sender.close()
-        finally:
             self.inbox.close()
+        finally:
+            self._sender.close()
 
     def __enter__(self) -> DepartmentDesk:
         return self

@@ -76,7 +76,8 @@ class Inbox(Generic[V]):
     """One topic as a member of a group. ``decode`` reads a value, ``identity`` says which values are the same.
 
     ``unreadable`` counts records that ``decode`` refused: they are passed over, so that one never stops the others.
-    ``clock`` tells seconds.
+    ``before_commit`` waits until everything that was done about the records taken so far is done for good; when it
+    raises, nothing of them is committed and they are handed over again. ``clock`` tells seconds.
     """
 
     def __init__(
@@ -88,10 +89,11 @@ class Inbox(Generic[V]):
         identity: Callable[[V], str],
         *,
         batch: int = 100,
+        before_commit: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings, self.topic, self.unreadable = settings, prefixed(settings, topic), 0
-        self._decode, self._identity = decode, identity
+        self._decode, self._identity, self._before_commit = decode, identity, before_commit
         self._memory: dict[TopicPartition, Remembered] = {}
         self._reached: dict[TopicPartition, int] = {}
         self._begun: dict[TopicPartition, int] = {}
@@ -173,7 +175,7 @@ class Inbox(Generic[V]):
     def taken(self) -> None:
         """The record at hand was dealt with: it is not handed over again.
 
-        Raises :class:`NeighbourAway` when it is time to commit and Kafka is away.
+        Raises as ``before_commit`` does when it is time to commit, and :class:`NeighbourAway` when Kafka is away.
         """
         if self._held is not None:
             partition, offset, identity = self._held
@@ -227,6 +229,11 @@ class Inbox(Generic[V]):
         self._committed_at = self._clock()
         if not self._reached:
             return
+        try:
+            self._before_commit()
+        except BaseException:
+            self._undo()
+            raise
         offsets = {
             partition: OffsetAndMetadata(offset, self._memory_of(partition).metadata, -1)
             for partition, offset in self._reached.items()

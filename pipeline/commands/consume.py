@@ -144,6 +144,9 @@ class _Unsent:
     def now(self) -> int:
         return int(datetime.now(UTC).timestamp() * 1000)
 
+    def flush(self) -> None:
+        """Nothing is on its way."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -34,6 +34,9 @@ class Sent:
     def now(self) -> int:
         return NOW
 
+    def flush(self) -> None:
+        """Nothing is on its way."""
+
     def close(self) -> None:
         """Nothing is open."""
 

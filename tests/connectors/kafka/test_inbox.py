@@ -1,20 +1,28 @@
-"""What an inbox commits and when: a made-up consumer that throws its member out, or whose ends cannot be told."""
+"""What an inbox commits and when: a made-up consumer that throws its member out, whose ends cannot be told, and answers
+that are not delivered. Clocks are moved by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, KafkaTimeoutError, RebalanceInProgressError
 
+from connectors.kafka import department as desks
 from connectors.kafka import inbox as inboxes
+from connectors.kafka.department import DepartmentDesk
 from connectors.kafka.inbox import COMMIT_S, Inbox
 from pipeline.errors import NeighbourAway
+from pipeline.events.facts import CaseDispatched
 from pipeline.settings import KafkaSettings
+from pipeline.wire.serde import encode_struct
+from schemas.catalogue import FOLDER
 
 PLACE = TopicPartition("t", 0)
 SETTINGS = KafkaSettings(bootstrap="127.0.0.1:9")
@@ -112,9 +120,11 @@ class Bench:
 
         monkeypatch.setattr(inboxes, "KafkaConsumer", make)
 
-    def inbox(self, count: int, batch: int = 100) -> Inbox[str]:
+    def inbox(self, count: int, batch: int = 100, before_commit: Callable[[], None] = lambda: None) -> Inbox[str]:
         self.values += [b"%d" % number for number in range(count)]
-        return Inbox(SETTINGS, "t", "g", bytes.decode, str, batch=batch, clock=self.clock)
+        return Inbox(
+            SETTINGS, "t", "g", bytes.decode, str, batch=batch, before_commit=before_commit, clock=self.clock
+        )  # fmt: skip
 
     def slowly(self, records: Iterator[str], seconds: float, most: int) -> list[str]:
         """Handle at most so many records, each for so long."""
@@ -178,3 +188,105 @@ def test_a_batch_whose_ends_could_not_be_told_is_not_passed_over(bench: Bench) -
         list(inbox.records())
     assert list(inbox.records()) == texts(*range(12))
     assert bench.consumer.noted.offset == 12
+
+
+@pytest.mark.parametrize("seconds", [0.0, COMMIT_S], ids=["at the end", "in the middle"])
+def test_what_could_not_be_finished_is_not_committed_and_is_handed_over_again(bench: Bench, seconds: float) -> None:
+    faults = [NeighbourAway("an answer was not delivered")]
+
+    def finish() -> None:
+        bench.ran.append("finish")
+        if faults:
+            raise faults.pop()
+
+    inbox = bench.inbox(3, before_commit=finish)
+    with pytest.raises(NeighbourAway):
+        bench.slowly(inbox.records(), seconds, 99)
+    assert (bench.ran, bench.consumer.noted) == (["finish"], None)
+    assert list(inbox.records()) == texts(0, 1, 2)
+    assert bench.ran[-2:] == ["finish", ("commit", 3)]
+
+
+def test_only_what_was_not_committed_is_handed_over_again(bench: Bench) -> None:
+    """More than the ids that a commit remembers came before it."""
+    calls = iter([False] * 5 + [True])
+
+    def finish() -> None:
+        if next(calls, False):
+            raise NeighbourAway
+
+    inbox = bench.inbox(600, before_commit=finish)
+    with pytest.raises(NeighbourAway):
+        list(inbox.records())
+    assert list(inbox.records()) == texts(*range(500, 600))
+
+
+# -- the desk -----------------------------------------------------------------------------------------------------
+
+
+class Publisher:
+    """Answers that are on their way until they are waited for; ``away`` says that they do not arrive."""
+
+    away = False
+
+    def __init__(self, ran: list[object]) -> None:
+        self._ran, self._waiting = ran, list[str]()
+
+    def now(self) -> int:
+        return 1_773_620_100_000
+
+    def send(self, schema: str, fields: Mapping[str, Any], *, department: str = "") -> None:
+        self._waiting.append(fields["case_id"][-1])
+
+    def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and self.away:
+            message = "not delivered"
+            raise NeighbourAway(message)
+        self._ran += [("delivered", number) for number in waiting]
+
+    def close(self) -> None:
+        self.flush()
+        self._ran.append("closed")
+
+
+@pytest.fixture
+def desk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[[], DepartmentDesk]:
+    monkeypatch.setattr(desks, "Publisher", lambda settings: Publisher(bench.ran))
+    path = min((FOLDER / "examples" / "CaseDispatched").glob("good-*.json"))
+    model = msgspec.json.decode(path.read_bytes(), type=CaseDispatched)
+    for number in range(3):
+        one = msgspec.structs.replace(model, fact_id=f"c{number}", case_id=f"wtw3sj-20260316-{number:012d}")
+        bench.values.append(encode_struct(one))
+    return lambda: DepartmentDesk(SETTINGS, "water", person="P0100")
+
+
+def test_answers_are_delivered_before_their_assignments_are_committed(
+    bench: Bench, desk: Callable[[], DepartmentDesk]
+) -> None:
+    """Committed first, a desk that is killed then never gives the answer, and nobody asks it again."""
+    with desk() as water:
+        for assignment in water.assignments():
+            water.sign(assignment.case_id)
+    delivered = [("delivered", number) for number in "012"]
+    assert bench.ran == [*delivered, ("commit", 3), "left", "closed"]
+
+
+@pytest.mark.parametrize("most", [2, 3], ids=["left in the middle", "at the end of a batch"])
+def test_assignments_whose_answers_were_not_delivered_are_handed_out_again(
+    bench: Bench, desk: Callable[[], DepartmentDesk], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(Publisher, "away", True)
+
+    def answer() -> None:
+        with closing(desk()) as water:
+            for assignment in islice(water.assignments(), most):
+                water.sign(assignment.case_id)
+                water.taken()
+
+    with pytest.raises(NeighbourAway, match="not delivered"):
+        answer()
+    assert bench.ran == ["left", "closed"]
+    monkeypatch.setattr(Publisher, "away", False)
+    with desk() as water:
+        assert [one.fact_id for one in water.assignments()] == ["c0", "c1", "c2"]
