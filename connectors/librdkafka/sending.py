@@ -66,6 +66,10 @@ class Sender:
             raise NeighbourAway(message)
         return ends
 
+    def forget(self) -> None:
+        """Drop what is still queued; the sender is not used any more."""
+        self._producer.purge()
+
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises :class:`NeighbourAway` when it cannot be told."""
         return partitions_of(self._producer, topic)

@@ -62,6 +62,6 @@ def _serve(words: list[str], host: str, port: int) -> None:
     kafka = kafka_settings_from()
     instruments = Instruments("spotter")
     config = for_librdkafka(kafka)
-    member = Spotter(kafka.prefix, joining(config, kafka), Sender(config), spotter(words), instruments)
+    member = Spotter(kafka.prefix, joining(config, kafka), lambda: Sender(config), spotter(words), instruments)
     with HealthServer(instruments, host=host, port=port):
         member.run(until_stopped())

@@ -95,6 +95,9 @@ class Writer(Protocol):
     def flush(self) -> Ends:
         """Wait until Kafka has all of them."""
 
+    def forget(self) -> None:
+        """Drop what is queued."""
+
 
 Join = Callable[[Callable[[Collection[tuple[str, int]]], None]], Reader]
 """Joins the group; what it is given is told of every assignment."""
@@ -104,31 +107,35 @@ class Spotter:
     """One member of the spotters' group."""
 
     def __init__(
-        self, prefix: str, join: Join, sender: Writer, looks_urgent: Callable[[bytes], bool], watch: Watch
+        self, prefix: str, join: Join, write: Callable[[], Writer], looks_urgent: Callable[[bytes], bool], watch: Watch
     ) -> None:
-        self._prefix, self._join, self._sender = prefix, join, sender
+        self._prefix, self._join, self._write = prefix, join, write
         self._looks, self._watch = looks_urgent, watch
         self._late: set[tuple[str, int]] = set()
         """Partitions that looked behind when their last record came."""
 
     def run(self, stop: Event) -> None:
-        """Work until it is told to stop. While Kafka is away it waits and begins anew at its last commit."""
+        """Work until it is told to stop. While Kafka is away it waits and begins anew at its last commit.
+
+        It does so with a new sender: one that has met a fatal error takes nothing any more.
+        """
         ease_collector(SERVER)
         pause = 0.2
         while not stop.is_set():
-            reader = self._join(self._assigned)
+            reader, sender = self._join(self._assigned), self._write()
             try:
                 while not stop.is_set():
-                    self.turn(reader)
+                    self.turn(reader, sender)
                     pause = 0.2
             except NeighbourAway as away:
                 log.warning("the same records are read again: %s", away)
+                sender.forget()
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             finally:
                 reader.close()
 
-    def turn(self, reader: Reader) -> int:
+    def turn(self, reader: Reader, sender: Writer) -> int:
         """Read what is there, copy what looks urgent, note how far. Gives back how many records were looked at."""
         self._watch.touched()
         records = reader.read(READ_RECORDS, READ_S)
@@ -138,9 +145,9 @@ class Spotter:
         self._tell(reader, records)
         urgent = self._urgent(records)
         for record in urgent:
-            self._sender.send(self._prefix + LANE, record.key, record.value)
+            sender.send(self._prefix + LANE, record.key, record.value)
         if urgent:
-            self._sender.flush()
+            sender.flush()
         self._noted(reader.commit())
         self._watch.scanned(len(records))
         for topic in {record.topic for record in urgent}:

@@ -23,13 +23,20 @@ class Kafka:
         self.batches, self.refuse = batches, refuse
         self.done: list[object] = []
         self.stop = Event()
-        self.joined = 0
+        self.joined = self.writers = 0
         self._at = 0
 
     def join(self, assigned: object) -> Kafka:
         self.joined += 1
         self._at = 0
         return self
+
+    def writer(self) -> Kafka:
+        self.writers += 1
+        return self
+
+    def forget(self) -> None:
+        self.done.append("forget")
 
     def read(self, records: int, seconds: float) -> list[Read]:
         if self._at == len(self.batches):
@@ -62,7 +69,8 @@ class Kafka:
 
 
 def spot(kafka: Kafka) -> list[object]:
-    Spotter("p-", kafka.join, kafka, lambda value: value.startswith(b"!"), Instruments("spotter")).run(kafka.stop)
+    member = Spotter("p-", kafka.join, kafka.writer, lambda value: value.startswith(b"!"), Instruments("spotter"))
+    member.run(kafka.stop)
     return kafka.done
 
 
@@ -74,8 +82,8 @@ def test_copies_stand_in_kafka_before_their_offsets_are_noted() -> None:
 @pytest.mark.parametrize("refused", [1, 2])
 def test_what_could_not_be_sent_is_not_noted_and_comes_again(refused: int) -> None:
     kafka, copy = Kafka([[b"!a"]], refused), (f"p-{LANE}", b"key", b"!a")
-    assert spot(kafka) == [copy, "close"] * refused + [copy, "flush", "commit", "close"]
-    assert kafka.joined == refused + 1
+    assert spot(kafka) == [copy, "forget", "close"] * refused + [copy, "flush", "commit", "close"]
+    assert (kafka.joined, kafka.writers) == (refused + 1, refused + 1)
 
 
 def test_what_is_too_large_for_the_lane_is_left_to_its_original_and_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -85,6 +93,28 @@ def test_what_is_too_large_for_the_lane_is_left_to_its_original_and_said(caplog:
         "2 records are too large to be copied, the first one at reports.hotline/0/1",
         "1 records are too large to be copied, the first one at reports.hotline/0/0",
     ]
+
+
+def test_a_sender_that_takes_nothing_any_more_is_not_used_again() -> None:
+    """After a fatal error of its idempotent producer every send is refused, however long Kafka has been back."""
+
+    class Spent(Kafka):
+        refused = 0
+
+        def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+            self.refused += 1
+            if self.refused == 3:
+                kafka.stop.set()
+            message = "fatal"
+            raise NeighbourAway(message)
+
+    kafka, spent = Kafka([[b"!a"]]), Spent([])
+    senders = iter([spent])
+    Spotter(
+        "p-", kafka.join, lambda: next(senders, kafka), lambda value: value == b"!a", Instruments("spotter")
+    ).run(kafka.stop)  # fmt: skip
+    assert kafka.done == ["close", (f"p-{LANE}", b"key", b"!a"), "flush", "commit", "close"]
+    assert (spent.refused, spent.done) == (1, ["forget"])
 
 
 def test_an_assignment_is_told_without_the_prefix() -> None:
@@ -100,7 +130,7 @@ def test_an_assignment_is_told_without_the_prefix() -> None:
             return super().join(assigned)
 
     kafka = Joined([])
-    Spotter("p-", kafka.join, kafka, lambda value: False, Watch("spotter")).run(kafka.stop)
+    Spotter("p-", kafka.join, kafka.writer, lambda value: False, Watch("spotter")).run(kafka.stop)
     assert told == [[("reports.hotline", 0)]]
 
 
@@ -117,5 +147,5 @@ def test_a_mark_of_a_transaction_behind_the_last_record_is_no_lag_that_stays() -
             return 1
 
     kafka = Marked([[b"x"], [b"y"]])
-    Spotter("p-", kafka.join, kafka, lambda value: False, Watch("spotter")).run(kafka.stop)
+    Spotter("p-", kafka.join, kafka.writer, lambda value: False, Watch("spotter")).run(kafka.stop)
     assert heard == [("reports.hotline", 0, records) for records in (1, 1, 0)]
