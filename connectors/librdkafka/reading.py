@@ -24,7 +24,7 @@ def records_of(
     ``group`` is named at the broker and never joined: the user must be allowed to read with it.
 
     Open transactions before that end are waited for: either they become visible or they were never meant to be. Raises
-    :class:`NeighbourAway` when the end is not reached in time.
+    :class:`NeighbourAway` when the end is not reached in time, or the beginning is gone meanwhile.
     """
     end = _end_of(config, group, topic, partition)
     settings = {
@@ -33,6 +33,7 @@ def records_of(
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
+        "auto.offset.reset": "error",  # librdkafka would go to the end, and half a state would pass for the whole
         "queued.max.messages.kbytes": 65_536,
         "fetch.wait.max.ms": 10,
         "log_level": 3,
@@ -79,6 +80,9 @@ def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[by
                 reached = (message.offset() or 0) + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 reached = max(reached, message.offset() or 0)
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                gone = f"{place} begins later than it did a moment ago: {error}"
+                raise NeighbourAway(gone)
             elif not error.retriable():
                 raise KafkaException(error)
         if batch:

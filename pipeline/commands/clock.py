@@ -29,6 +29,7 @@ def clock_command(every: int, once: bool, dry_run: bool, log_level: str, as_json
       wangge clock --once --json
     """
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.sending import Sender
     from pipeline.runtime.kafka.clock import TOPIC, Clock
 
     kafka = kafka_settings_from()
@@ -37,7 +38,8 @@ def clock_command(every: int, once: bool, dry_run: bool, log_level: str, as_json
         plan = {"topic": kafka.prefix + TOPIC, "partitions": "all", "every_s": every}
         click.echo(as_document(plan) if as_json else f"every {every} s a tick to all partitions of {plan['topic']}")
         return
-    clock = Clock(for_librdkafka(kafka), kafka.prefix, every * 1000)
+    config = for_librdkafka(kafka)
+    clock = Clock(lambda: Sender(config), kafka.prefix, every * 1000)
     if not once:
         clock.run(until_stopped())
         return

@@ -131,7 +131,7 @@ def facts(kafka: KafkaSettings, topic: str) -> list[object]:
 
 def test_a_tick_goes_to_every_partition_and_two_clocks_say_the_same(crew: Crew, kafka_settings: KafkaSettings) -> None:
     for _ in range(2):
-        Clock(for_librdkafka(kafka_settings), kafka_settings.prefix, 60_000).once(MONDAY + 17)
+        Clock(lambda: Sender(for_librdkafka(kafka_settings)), kafka_settings.prefix, 60_000).once(MONDAY + 17)
     ticks = [(record.partition, decode(record.value or b"")) for record in read(kafka_settings, "readings.sensor")]
     assert Counter(partition for partition, _ in ticks) == dict.fromkeys(range(PARTITIONS), 2)
     for partition, (name, body) in ticks:
