@@ -1,6 +1,6 @@
 """Latency of the whole pipeline under a steady stream.
 
-The processes are those an operator starts: a worker for each lane, the spotter, the sink before a current ClickHouse.
+The processes are those an operator starts: a worker for all stages, the spotter, the sink before a current ClickHouse.
 All clocks are this machine's; a report counts as seen when a reader of committed records has it in hand.
 """
 
@@ -35,7 +35,7 @@ from pipeline.wire.serde import decode, encode
 from tests.support.servers import FrontServer
 
 WORKERS = {"casework": "urgent,intake,casework"}
-"""The workers of a small installation, by name."""
+"""The worker of a small installation, by name."""
 WARM_LIMIT_S = 180.0
 """The stream before the timed one must have come through by then."""
 QUIET_S = 3.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class RouteEngine:
         self.refusals: dict[str, Refusals] = {}
         self._topic_of = Route(spec.outputs)
 
-    def feed(self, poll: Poll) -> Batch:
+    def feed(self, poll: Poll, at_hand: Collection[int] = ()) -> Batch:
         """Each record to the topic of its subject."""
         topic_of = self._topic_of
         written = [Written(topic_of(one.value), one.key, one.value) for records in poll.values() for one in records]
