@@ -16,10 +16,11 @@ from bench.kafka.sizes import Sizes
 from bench.kafka.topics import Cluster
 from connectors.kafka.contract import key_of
 from pipeline.domain.ids import report_id
-from pipeline.wire.serde import decode, encode
+from pipeline.events.intake import LocatedReport
+from pipeline.wire.serde import decode, decode_struct, encode
 
-APART = {"casework": "urgent,casework", "intake": "intake"}
-"""With a backlog emergencies wait behind no screening, as the handbook says."""
+APART = {"urgent": "urgent", "intake": "intake", "casework": "casework"}
+"""With a backlog the urgent lane has a worker of its own, as the handbook says."""
 URGENT_A_SECOND, URGENT_S = 10, 20
 WORDS_ONLY = 50
 DANGER = "有人受伤，有生命危险"
@@ -48,6 +49,12 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
     sent: dict[str, float] = {}
     heard: dict[str, float] = {}
     copied: dict[str, float] = {}
+    placed: dict[str, float] = {}
+
+    def located(message: Any, now: float) -> None:
+        report = decode_struct(message.value())
+        assert isinstance(report, LocatedReport)
+        placed.setdefault(report.report.report_id[:12], now)
 
     def assigned(message: Any, now: float) -> None:
         heard.setdefault(decode(message.value())[1]["case_id"].rpartition("-")[2], now)
@@ -59,6 +66,7 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
     ears = [
         Ear(place.cluster.bootstrap, place.ends("assignments."), assigned),
         Ear(place.cluster.bootstrap, place.ends("reports.spotted"), in_lane),
+        Ear(place.cluster.bootstrap, place.ends("reports.located.urgent"), located),
     ]
     for ear in ears:
         ear.start()
@@ -75,6 +83,7 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
         "scan_s": round(max((copied[key] for key in spotted & copied.keys()), default=begun) - begun, 1),
         "never_copied": len(spotted - copied.keys()),
         "start_s": round(ready - begun, 1),
+        "urgent_to_located": spread(placed[key] - at for key, at in sent.items() if key in placed),
         "urgent_to_department": spread(heard[key] - at for key, at in sent.items() if key in heard)
         | {"without_assignment": len(sent.keys() - heard.keys())},
         "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())

@@ -43,16 +43,16 @@ def worker_command(
     """Run stages as a member of the group of workers; stop it with SIGTERM or Ctrl-C.
 
     Workers with the same --stages share the partitions; start as many as there are cores. Where backlogs are to be
-    expected, urgent and casework want workers of their own, so that no emergency waits behind reports that are still to
-    be screened; workers with other --stages must not share a lane. Kafka is named by WANGGE_KAFKA;
+    expected, the urgent lane and casework want workers of their own, so that no emergency waits behind reports that are
+    still to be screened; workers with other --stages must not share a lane. Kafka is named by WANGGE_KAFKA;
     WANGGE_KAFKA_INSTANCE gives a worker a name under which it takes its partitions over at once after a restart.
     Large polls and parts make more records a second, small ones let an emergency wait less behind a backlog.
 
     \b
     Examples:
       wangge worker                                   everything in one process
-      wangge worker --stages urgent,casework          emergencies in one step, before any backlog
       wangge worker --stages intake,detect            screening, and devices
+      wangge worker --stages urgent                   a lane of its own for emergencies
       wangge worker --poll-records 2000 --part-records 1000   catching up with a backlog
       WANGGE_KAFKA_INSTANCE=casework-1 wangge worker --stages casework --health 127.0.0.1:9611
     """

@@ -55,7 +55,7 @@ class Assigned:
         The last record of a transaction is followed by a mark: its partition looks one record behind until this says
         that nothing is left. Of the poll in work nothing is said, so that one which hangs is seen.
         """
-        await self.faust.check()
+        self.faust.check()
         asked = self._asked
         if asked is not None and time.monotonic() - asked > PATIENCE_S:
             self.watcher.waiting("kafka")

@@ -64,6 +64,7 @@ class Worker:
         install(frozenset[str]().union(*ahead))
         access = for_faust(settings)
         self.group = group
+        self._fault: Exception | None = None
         self.settings = settings
         self.app = app = faust.App(
             group,
@@ -145,11 +146,22 @@ class Worker:
         number: int = consumer.told.serial
         return number
 
-    async def check(self) -> None:
-        """Raise what keeps the consumer out of its group, if anything does: aiokafka waits until somebody asks."""
+    def check(self) -> None:
+        """Raise what keeps the consumer out of its group, as far as it was seen by now, and have it looked for again.
+
+        aiokafka keeps it until somebody asks in the thread of the consumer. That one may be busy: nobody waits here.
+        """
+        if self._fault is not None:
+            raise self._fault
         consumer: Any = self.app.consumer
         if consumer._thread._consumer is not None:
-            await consumer._thread.call_thread(_checked, consumer._thread._consumer)
+            consumer._thread.thread_loop.call_soon_threadsafe(self._look, consumer._thread._consumer)
+
+    def _look(self, consumer: Any) -> None:
+        try:
+            consumer._coordinator.check_errors()
+        except Exception as fault:  # raised by the next check
+            self._fault = fault
 
     def end(self, tp: TP) -> int:
         """The end of a partition as far as it is known without asking; 0 when it is not."""
@@ -169,10 +181,6 @@ class Worker:
         """Work until a signal ends it."""
         worker = faust.Worker(self.app, loglevel=log_level, redirect_stdouts=False, quiet=True, override_logging=False)
         worker.execute_from_commandline()
-
-
-async def _checked(consumer: Any) -> None:
-    consumer._coordinator.check_errors()
 
 
 def _credentials(access: FaustAccess) -> Any:

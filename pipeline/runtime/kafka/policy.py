@@ -18,7 +18,7 @@ class WorkerPolicy:
     longest_pause_s: float = 10.0
     written_share: float = 0.3
     """The part of its time that a worker which keeps up may spend in transactions before it lets records gather."""
-    longest_rest_s: float = 0.05
+    longest_rest_s: float = 0.01
     """How long it lets them gather at most."""
 
     def rest_s(self, written_s: float, records: int) -> float:

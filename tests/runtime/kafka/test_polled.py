@@ -109,15 +109,30 @@ def test_what_keeps_a_consumer_out_of_its_group_is_raised_by_the_next_read():
         asyncio.run(reading(reader, None)._fetch_records(reader, set(), timeout=1.0, max_records=9))
 
 
-def a_consumer(folder: Any) -> Any:
-    """Faust's consumer with ours on top, of an application that was not started."""
+def an_application(folder: Any) -> Worker:
+    """One that was not started."""
 
     async def take(_: Brought) -> float:
         return 0.0
 
-    worker = Worker(
-        KafkaSettings(bootstrap="127.0.0.1:1"), "g", ["t"], [], take, poll_records=7, data_folder=str(folder)
-    )
+    settings = KafkaSettings(bootstrap="127.0.0.1:1")
+    return Worker(settings, "g", ["t"], [], take, poll_records=7, data_folder=str(folder))
+
+
+def test_it_is_raised_by_a_turn_as_well_since_nobody_may_be_reading(tmp_path: Any):
+    reader, worker = Reader(FIRST), an_application(tmp_path)
+    loop = SimpleNamespace(call_soon_threadsafe=lambda look, *given: look(*given))
+    worker.app.consumer = SimpleNamespace(_thread=SimpleNamespace(_consumer=reader, thread_loop=loop))
+    worker.check()
+    reader.faults.append(ValueError("not authorised"))
+    worker.check()
+    with pytest.raises(ValueError, match="not authorised"):
+        worker.check()
+
+
+def a_consumer(folder: Any) -> Any:
+    """Faust's consumer with ours on top, of an application that was not started."""
+    worker = an_application(folder)
     return worker.app.transport.create_consumer(
         callback=nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing, beacon=worker.app.beacon
     )

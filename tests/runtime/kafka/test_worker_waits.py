@@ -52,7 +52,7 @@ class Group:
     def serial(self) -> int:
         return 1
 
-    async def check(self) -> None:
+    def check(self) -> None:
         """Nothing keeps it out of its group."""
 
     def end(self, tp: Any) -> int:
