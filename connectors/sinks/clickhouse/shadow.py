@@ -24,6 +24,8 @@ OUTCOMES = "outcomes"
 LEFT_OUT = frozenset({"recorded", *(column.name for column in ORIGIN)})
 """Columns that say where in a log a row came from, not what it says."""
 PASSES, SETTLE_S = 20, 0.5
+LONGEST_INSERT_S = 60
+"""Longer than the sink gives an insert (``max_execution_time``, 25 s as a rule)."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,10 @@ class Shadow:
             self._server.run(f"RENAME TABLE {shadow} TO {live}")
 
     def catch_up(self, table: str, mark: str) -> int:
-        """Take over what a sink wrote into the old table until it met the new one; gives back how many rows."""
+        """Take over what a sink wrote into the old table until it met the new one; gives back how many rows.
+
+        Raises :class:`StopRun` when an insert that began before does not end.
+        """
         old = table if mark else f"{table}_old"
         rows = 0
         for _ in range(PASSES):
@@ -223,13 +228,26 @@ class Shadow:
         return rows
 
     def _settled(self, table: str) -> None:
-        """Wait until no insert runs that began before the swap."""
-        sql = "SELECT count() FROM system.processes WHERE query LIKE %(insert)s AND query NOT LIKE %(select)s"
-        values = {"insert": f"INSERT INTO `{self.live}`.`{table}`%", "select": "%SELECT%"}
-        for _ in range(PASSES):
-            if not self._server.rows(sql, values)[0][0]:
+        """Wait until none of the inserts that run now is left: any of them may have begun before the swap.
+
+        Raises :class:`StopRun` when one does not end: nobody would see what it writes. The swap may be called again.
+        """
+        running = self._inserts(table)
+        for _ in range(int(LONGEST_INSERT_S / SETTLE_S)):
+            running &= self._inserts(table) if running else running
+            if not running:
                 return
             time.sleep(SETTLE_S)
+        message = (
+            f"an insert into {table} runs for more than {LONGEST_INSERT_S} s: see system.processes, then swap again"
+        )
+        raise StopRun(message)
+
+    def _inserts(self, table: str) -> set[str]:
+        """The ids of the inserts into a live table that run now."""
+        sql = "SELECT query_id FROM system.processes WHERE query LIKE %(insert)s AND query NOT LIKE %(select)s"
+        values = {"insert": f"INSERT INTO `{self.live}`.`{table}`%", "select": "%SELECT%"}
+        return {query for (query,) in self._server.rows(sql, values)}
 
     def _columns(self, database: str) -> dict[str, dict[str, str]]:
         sql = "SELECT table, name, type FROM system.columns WHERE database = %(database)s"

@@ -104,9 +104,14 @@ class Assigned:
                 self.watcher.ready()
 
     def _bring(self, place: tuple[str, int]) -> None:
-        """The state of one lane and partition, read from its changelog unless it is here."""
+        """The state of one lane and partition, read from its changelog unless it is here.
+
+        Raises :class:`NeighbourAway`, also when the group moves on meanwhile: whoever is to tell of it waits for this,
+        and a member says nothing to its group until it was told.
+        """
         if place in self.engine.states:
             return
+        generation = self.faust.membership().generation
         lane = next(lane for lane in self.engine.lanes if lane.name == place[0])
         begun, state, entries = time.perf_counter(), LaneState(lane), 0
         self._asked = time.monotonic()
@@ -116,6 +121,9 @@ class Assigned:
                 entries += state.restore(records)
                 self._asked = time.monotonic()
                 self.watcher.recovering(lane.name)
+                if self.faust.membership().generation != generation:
+                    moved = f"the group moved on while the state of {place} was read"
+                    raise NeighbourAway(moved)
         finally:
             self._asked = None
             self.watcher.recovering("")

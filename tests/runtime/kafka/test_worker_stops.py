@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,23 @@ def test_nothing_but_bad_records_from_the_start_stop_a_worker_with_the_two_hundr
     with pytest.raises(StopRun, match="200 of the last 200 records"):
         worker._take(InHand(polled([b"bad"] * 200)))
     assert worker.taken == 0
+
+
+def test_a_state_is_read_no_further_when_the_group_moves_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The news of the next assignment waits for it, and the group for the member."""
+    worker = a_worker(KafkaWorker, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.faust, read = Moved(generation=1), list[int]()
+
+    def batches(*_: Any) -> Iterator[list[Any]]:
+        for number in range(3):
+            read.append(number)
+            worker.faust.generation += number
+            yield []
+
+    monkeypatch.setattr(module, "records_of", batches)
+    with pytest.raises(NeighbourAway, match="moved on"):
+        worker._bring(("intake", 3))
+    assert (read, worker.engine.states, worker._asked) == ([0, 1], {}, None)
 
 
 def test_a_state_is_read_in_a_group_of_its_own_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
