@@ -36,6 +36,8 @@ def told(book: CaseBook, notice: NeighbourNotice, policy: DuplicatePolicy) -> Ou
     before = book.get("ghost", name)
     if before is not None and (notice.revived, before.open) <= (before.revived, False):
         return NOTHING  # its end is known, so this is old; only a case whose merge a person undid goes on
+    if before is not None and notice.open and (notice.revived, notice.recorded) < (before.revived, before.recorded):
+        return NOTHING  # a later one came before it, on another way: the case was given another category since
     kept = Change("ghost", name, Ghost.of(notice))
     twins = _compared(book, notice, policy) if notice.open else []
     twin = next((one for one in twins if one.score >= policy.threshold), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.domain.geo.projection import distance_m
 from pipeline.events.casework import LinkNotice, MergeNotice, NeighbourNotice
@@ -220,3 +221,22 @@ def test_an_order_number_of_the_tile_beyond_is_found_alike_with_one_book_and_wit
         answers.append([(fact.report_id, fact.case_id, fact.rule) for fact in town.said(ReportLinked)])
     assert answers[0] == answers[1]
     assert answers[0][-1][2] == "D1-order"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "later", "code"),
+    [
+        pytest.param((5, 7), True, BINS[2], id="one after the other"),
+        pytest.param((7, 5), True, NOISE[2], id="the later one came first, on another way"),
+        pytest.param((7, 7), True, BINS[2], id="at the same time: as they come"),
+        pytest.param((7, 5), False, BINS[2], id="an end is an end, whenever it was recorded"),
+    ],
+)
+def test_of_two_notices_of_a_case_that_runs_the_one_recorded_later_counts(
+    recorded: tuple[int, int], later: bool, code: str
+) -> None:
+    (notice,) = Town().send(west("1"), hold=True).messages
+    town = Town()
+    town.send(replace(notice, code=NOISE[2], recorded=recorded[0]))
+    town.send(replace(notice, code=BINS[2], recorded=recorded[1], open=later))
+    assert town.book(EAST).get("ghost", f"{notice.tile}/{notice.case_id}").code == code

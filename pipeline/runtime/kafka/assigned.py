@@ -72,13 +72,14 @@ class Assigned:
 
     async def assigned(self, partitions: Collection[Any]) -> None:
         """Keep states whose partitions stay here without a break, let go of the others, read the new ones."""
-        await asyncio.get_running_loop().run_in_executor(None, self._assigned, list(partitions))
+        told = list(partitions), self.faust.serial()
+        await asyncio.get_running_loop().run_in_executor(None, self._assigned, *told)
         self._told.set()
 
-    def _assigned(self, partitions: Sequence[Any]) -> None:
+    def _assigned(self, partitions: Sequence[Any], serial: int) -> None:
         with self._working:
             before, self._generation = self._generation, self.faust.membership().generation
-            self._assignment = self.faust.serial()
+            self._assignment = serial
             self._mine = frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
             self._settled = frozenset()
             if self._generation != before + 1:

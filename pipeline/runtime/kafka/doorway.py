@@ -15,6 +15,7 @@ from connectors.kafka.admin import Cluster
 from connectors.kafka.faults import quiet
 from connectors.kafka.plan import enforce_partitions, missing_outputs
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
+from pipeline.runtime.kafka.lanes import CASEWORK, LANES
 from pipeline.runtime.kafka.outbox import STATUS
 from pipeline.settings import KafkaSettings
 
@@ -69,3 +70,8 @@ def status_topics(counts: Mapping[str, int]) -> frozenset[str]:
     """The topics of sources that are there. One that is made later is written to after the worker's next start."""
     head = STATUS.name.partition("<")[0]
     return frozenset(name for name in counts if name.startswith(head))
+
+
+def casework_partitions(counts: Mapping[str, int], lanes: Sequence[str]) -> int:
+    """How many partitions casework has, for a worker that has some of them; 0 for one whose user may not see them."""
+    return counts[LANES[CASEWORK].changelog] if CASEWORK in lanes else 0

@@ -91,7 +91,7 @@ class Engine:
             for partition in sorted({number for topic, number in poll if topic in lane.topics}):
                 self._feed_partition(work, lane, partition, poll)
         located = self.topology.place(work.screened) if work.screened else []
-        beyond = self._worked_here(work, [*located, *work.messages], at_hand)
+        beyond = self._worked_here(work, [*work.messages, *located], at_hand)
         written = [
             *work.later,
             *casework_records(beyond),
@@ -135,7 +135,7 @@ class Engine:
         """
         if not at_hand or not messages:
             return messages
-        beyond, latest = list[CaseworkInput](), dict[int, int]()
+        beyond, latest, worked = list[CaseworkInput](), dict[int, int](), 0
         waiting = messages[::-1]
         while waiting:
             message = waiting.pop()
@@ -143,11 +143,12 @@ class Engine:
             if number not in at_hand:
                 beyond.append(message)
                 continue
-            work.messages = []
+            work.messages, worked = [], worked + 1
             self._step(work, self.states[CASEWORK, number], message)
             waiting += work.messages[::-1]
             if message.__class__ is LocatedReport:
                 latest[number] = max(latest.get(number, 0), message.report.received_at)
+        self.refusals[CASEWORK].add(0, worked)
         for number, time in latest.items():
             state = self.states[CASEWORK, number]
             if state.at(time):

@@ -14,8 +14,8 @@ from pipeline.runtime.city import load_city, topology_of
 from pipeline.runtime.health import HealthServer
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.batch import Batch
-from pipeline.runtime.kafka.doorway import checked, counted, status_topics
-from pipeline.runtime.kafka.lanes import CASEWORK, LANES, departments_of, lanes_of
+from pipeline.runtime.kafka.doorway import casework_partitions, checked, counted, status_topics
+from pipeline.runtime.kafka.lanes import departments_of, lanes_of
 from pipeline.runtime.kafka.points import dying_at, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.worker import KafkaWorker
@@ -56,7 +56,8 @@ def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
         worker = KafkaWorker(
             topology_of(city, settings), lanes_of(start.lanes, departments), kafka, start.policy, watching,
             data_folder=start.folder, point=dying_at(start.die_at) if start.die_at else nothing,
-            status_topics=status_topics(counts), partitions=counts[LANES[CASEWORK].changelog],
+            status_topics=status_topics(counts),
+            partitions=casework_partitions(counts, start.lanes),
         )  # fmt: skip
         watching.worker = worker
         watching.stage = {"urgent": "intake"}.get(start.lanes[-1], start.lanes[-1])

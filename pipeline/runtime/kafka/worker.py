@@ -216,17 +216,16 @@ class KafkaWorker(Assigned):
         """The polls in hand, their states brought; then those that are handed over while the last one is written.
 
         With each the partitions of casework whose messages need not go through its topics: what earlier owners wrote
-        for them was part of the polls before this one, and their state is here.
+        for them was part of the polls before this one.
         """
-        settled = self._settled
+        at_hand = self._settled
         for one in hand:  # it grows
-            poll = one.poll
-            for place in sorted(self._needed(poll)):
+            poll, self._chained = one.poll, at_hand
+            for place in sorted(self._needed(poll) | {(CASEWORK, number) for number in at_hand}):
                 self._bring(place)
             self.point("recovered")
-            self._chained = settled.intersection(n for lane, n in self.engine.states if lane == CASEWORK)
-            yield poll, self._chained
-            settled = one.brought.settled
+            yield poll, at_hand
+            at_hand = one.brought.settled
             if one is hand[-1] and len(hand) < LONGEST_CHAIN and one.size >= self.policy.part_records:
                 one.let_go()
                 following = self._handover.next_before(writing.last)

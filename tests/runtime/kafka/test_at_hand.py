@@ -119,6 +119,26 @@ def test_a_notice_is_heard_before_the_next_report_is_judged():
     assert len(filed) == 1
 
 
+def test_what_casework_said_in_the_same_batch_is_heard_before_a_new_report():
+    """A report of another worker opens a case; one from next door that comes with it joins that case."""
+    engine, sender = an_engine(), an_engine()
+    first = fed(sender, order("1", -3))
+    ((located, _),) = [(one.value, one.key) for one in first.written if one.topic == "reports.located"]
+    second = order("2", 3, received_at=MONDAY + 60_000)
+    batch = engine.feed(
+        {("reports.located", WEST_PART): polled(located or b""), ("reports.hotline", PARTITION): polled(second)}, BOTH
+    )
+    assert topics(batch)["casework.notices"] == 0
+    assert len([1 for name, _ in values(batch, "facts.cases") if name == "CaseFiled"]) == 1
+
+
+def test_messages_at_hand_count_as_records_of_casework():
+    """Else a few bad actions would be most of what it reads, and stop the worker."""
+    engine = an_engine()
+    fed(engine, order("1", -20), order("2", 400), at_hand=BOTH)
+    assert engine.refusals["casework"].records >= 2
+
+
 def test_a_notice_for_a_partition_elsewhere_is_written():
     batch = fed(an_engine([WEST_PART]), order("1", -3), at_hand=[WEST_PART])
     ((name, notice),) = values(batch, "casework.notices")
@@ -159,9 +179,16 @@ class Noting:
         return self._engine.feed(part)
 
 
+class OfAllStages(WithoutKafka):
+    """Has empty states of casework too."""
+
+    def _bring(self, place: tuple[str, int]) -> None:
+        self.engine.states.setdefault(place, LaneState(LANES[place[0]]))
+
+
 def a_noting(folder: Path, *casework: int) -> tuple[Any, list[frozenset[int]]]:
     """A worker of intake that has the states of these partitions of casework, and what it notes."""
-    worker, seen = a_worker(WithoutKafka, str(folder), KafkaSettings(bootstrap="127.0.0.1:9")), list[frozenset[int]]()
+    worker, seen = a_worker(OfAllStages, str(folder), KafkaSettings(bootstrap="127.0.0.1:9")), list[frozenset[int]]()
     for number in casework:
         worker.engine.states["casework", number] = LaneState(LANES["casework"])
     worker.engine = Noting(worker.engine, seen)
@@ -179,25 +206,27 @@ def test_a_partition_is_at_hand_from_the_poll_on_that_follows_the_one_by_which_i
     worker, seen = a_noting(tmp_path, 1, 2)
     for number, settled in enumerate([(), (1,), (1, 2, 5), ()]):
         worker._take(poll(number, *settled))
-    assert seen == [frozenset(), frozenset(), {1}, {1, 2}]
+    assert seen == [frozenset(), frozenset(), {1}, {1, 2, 5}]
+    assert ("casework", 5) in worker.engine.states, "its state was read"
 
 
 def test_nothing_is_at_hand_after_a_rebalance(tmp_path: Path) -> None:
     worker, seen = a_noting(tmp_path, 1)
     worker._take(poll(0, 1))
-    worker._assigned([TP(("reports.hotline", 0))])
+    worker._assigned([TP(("reports.hotline", 0))], worker.faust.serial())
     worker.engine.states["casework", 1] = LaneState(LANES["casework"])
     worker._take(poll(1, 1))
     assert seen == [frozenset(), frozenset()]
 
 
 def test_states_at_hand_are_read_again_when_a_transaction_is_lost(tmp_path: Path) -> None:
+    """They stay at hand: what was written to their topics meanwhile would be overtaken by what comes later."""
     worker, seen = a_noting(tmp_path, 1)
     worker._take(poll(0, 1))
-    worker.failures = 1
+    before, worker.failures = worker.engine.states["casework", 1], 1
     worker._take(poll(1, 1))
-    assert seen == [frozenset(), {1}, frozenset()], "fed again without the state that was dropped"
-    assert ("casework", 1) not in worker.engine.states
+    assert seen == [frozenset(), {1}, {1}]
+    assert worker.engine.states["casework", 1] is not before
     assert worker.taken == 2
 
 

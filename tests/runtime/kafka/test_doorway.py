@@ -8,7 +8,7 @@ import pytest
 
 from connectors.kafka.plan import wanted
 from pipeline.errors import ConfigFaults
-from pipeline.runtime.kafka.doorway import checked, status_topics
+from pipeline.runtime.kafka.doorway import casework_partitions, checked, status_topics
 from pipeline.runtime.kafka.lanes import LANES
 
 DEPARTMENTS = ("manual-triage", "water")
@@ -71,3 +71,9 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_only_topics_of_sources_are_for_statuses() -> None:
     assert status_topics(WHOLE) == {"status.crm", "status.unlisted"}
+
+
+def test_only_a_worker_of_casework_looks_for_its_changelog() -> None:
+    """The users of other stages do not see that topic."""
+    assert casework_partitions(WHOLE, ["urgent", "casework"]) == 4
+    assert casework_partitions({}, ["intake", "urgent"]) == 0

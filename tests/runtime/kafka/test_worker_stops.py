@@ -160,7 +160,7 @@ def test_a_poll_of_an_assignment_before_is_not_worked_in_the_same_generation(tmp
     """A member with a name that comes back is given the same generation (KIP-345), and reads again what it had read."""
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     worker.faust = Moved(generation=1)
-    worker._assigned([TP(PLACE)])
+    worker._assigned([TP(PLACE)], worker.faust.serial())
     worker._take(InHand(Brought(polled([an_order("2")]).records, 1)))
     assert worker.taken == 0
     worker._take(InHand(Brought(polled([an_order("1"), an_order("2")]).records, 2)))
