@@ -134,6 +134,15 @@ def of_schema(schema: str) -> tuple[Topic, ...]:
     return tuple(topic for topic in topics().values() if schema in topic.schemas)
 
 
+def of_name(name: str) -> Topic | None:
+    """The file of a topic by its name without prefix: its own, or the one with a parameter that it was made from."""
+    for topic in topics().values():
+        head, _, parameter = topic.name.partition("<")
+        if name.startswith(head) and len(name) > len(head) if parameter else name == head:
+            return topic
+    return None
+
+
 def _topic(text: dict[str, Any]) -> Topic:
     lists: dict[str, Any] = {key: tuple(text[key]) for key in ("schemas", "producers", "consumers")}
     rest = {key: text[key] for key in text.keys() - lists.keys() - {"retention"}}

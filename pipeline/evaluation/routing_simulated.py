@@ -21,11 +21,9 @@ from pipeline.events.intake import LocatedReport
 from pipeline.learning.modelfile import read_model
 from pipeline.stages.decisions import Route
 from pipeline.stages.file import DISPATCHED, file
-from pipeline.stages.route import TRIAGE
+from pipeline.stages.route import OWNED, TRIAGE
 
 POLL = 2_000
-OWNER = "owner of the component"
-"""How the reason of a unit begins that a register names; "owner unknown" names who acts meanwhile."""
 
 
 class Decided(NamedTuple):
@@ -87,7 +85,7 @@ def _judged(city: Simulated, located: LocatedReport) -> Decided | None:
         return None
     others = tuple(unit for unit in route.candidates if unit != route.department)
     chances = dict(zip(route.candidates, route.probabilities, strict=False))
-    owned = route.reason.startswith(OWNER)
+    owned = route.reason.startswith(OWNED)
     sure = max(chances.get(route.department, 0.0), 0.5 if route.duty else 0.0, 0.9 if owned else 0.0)
     return Decided(
         problem["owner"], (route.department, *others), sure, route.reason.partition(";")[0],

@@ -34,6 +34,8 @@ STREET = "street-office"
 """The duty list's name for "the street office of the place"."""
 TRIAGE = "manual-triage"
 """Where people decide what no rule can."""
+OWNED = "owner of the component"
+"""How the reason begins of a unit that the register names; while nobody is known, another one acts first."""
 SURE = 0.6
 """From this probability on the likeliest unit of the history gets a case that no rule speaks on."""
 WORTH_NAMING = 0.05
@@ -202,7 +204,7 @@ class Router:
         for duty in lines:
             why = f"; {written(duty)}" if duty.conditional else ""
             if duty.owner_first and ask.owner:
-                options.append(Option(ask.owner, f"owner of the component{why}", duty))
+                options.append(Option(ask.owner, f"{OWNED}{why}", duty))
             elif duty.owner_first and duty.unknown_owner:
                 unit = self._unit(duty.unknown_owner, ask.street)
                 options.append(Option(unit, f"owner unknown: acts first{why}", duty))

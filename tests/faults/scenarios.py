@@ -75,15 +75,19 @@ def until_killed(kept: Sequence[Kept], kills: int) -> Callable[[float], bool]:
     return lambda share: share * (kills + 1) > sum(len(one.deaths) for one in kept) + 1
 
 
+def lived(stage: Stage, world: World, name: str, what: str, kills: int) -> Row:
+    """The load, an equal part of it in each life of the process of this name, and what became of it."""
+    world.publish(stage.inputs(), per_second=stage.per_second, held=until_killed([world.processes[name]], kills))
+    return judge(name, what, world, stage.records, wanted_kills=kills)
+
+
 def marked(name: str, *, at: int = 2) -> Scenario:
     """kill -9 of a worker at every marked point of its loop, when it comes there the ``at``-th time."""
     points = [f"{point}:{at}" for point in POINTS]
 
     def run(stage: Stage) -> Row:
         with stage.chain(name, {name: points}) as world:
-            held = until_killed([world.processes[name]], len(points))
-            world.publish(stage.inputs(), per_second=stage.per_second, held=held)
-            return judge(name, f"kill -9 of {name} at every point", world, stage.records, wanted_kills=len(points))
+            return lived(stage, world, name, f"kill -9 of {name} at every point", len(points))
 
     return run
 
@@ -92,11 +96,9 @@ def whole(stage: Stage) -> Row:
     """kill -9 of a worker for all stages at every marked point: casework's messages are worked with intake's polls."""
     points = [f"{point}:3" for point in POINTS]
     with stage.world("whole") as world:
-        kept = world.worker("whole", BOTH, points)
+        world.worker("whole", BOTH, points)
         world.sink()
-        world.publish(stage.inputs(), per_second=stage.per_second, held=until_killed([kept], len(points)))
-        what = "kill -9 of a worker for all stages at every point"
-        return judge("whole", what, world, stage.records, wanted_kills=len(points))
+        return lived(stage, world, "whole", "kill -9 of a worker for all stages at every point", len(points))
 
 
 def at_random(kills: int, seed: int) -> Scenario:

@@ -25,8 +25,6 @@ from pipeline.wire import serde
 
 LOG = logging.getLogger("wangge.sink")
 QUARANTINE = "quarantine"
-LARGEST = 2 * 1024 * 1024
-"""What the topic takes as one record: one that was refused, with what is said of it."""
 
 
 def facts_of(taken: Range, rejects: Sequence[Reject]) -> list[RecordQuarantined]:
@@ -65,8 +63,7 @@ class Aside:
     def _put(self, facts: Sequence[RecordQuarantined], end: int, member: Membership) -> None:
         if self._transactions is None:
             name = prefixed(self._settings, f"sink-{self._place[0]}-{self._place[1]}")
-            config = for_librdkafka(self._settings) | {"message.max.bytes": LARGEST}
-            self._transactions = Transactions(config, name)
+            self._transactions = Transactions(for_librdkafka(self._settings), name)
             if self._is_done(end, member):  # the last attempt took effect, and only its answer was lost
                 return
         try:

@@ -234,14 +234,15 @@ class Shadow:
         """
         running = self._inserts(table)
         for _ in range(int(LONGEST_INSERT_S / SETTLE_S)):
-            running &= self._inserts(table) if running else running
             if not running:
                 return
             time.sleep(SETTLE_S)
-        message = (
-            f"an insert into {table} runs for more than {LONGEST_INSERT_S} s: see system.processes, then swap again"
-        )
-        raise StopRun(message)
+            running &= self._inserts(table)
+        if running:
+            message = (
+                f"an insert into {table} runs for over {LONGEST_INSERT_S} s: see system.processes, then swap again"
+            )
+            raise StopRun(message)
 
     def _inserts(self, table: str) -> set[str]:
         """The ids of the inserts into a live table that run now."""

@@ -39,7 +39,7 @@ class Assigned:
         self._generation, self._assignment = -1, 0
         self._settled: frozenset[int] = frozenset()
         """Partitions of casework of which nothing is left that earlier owners wrote, by the polls that were worked."""
-        self._chained: frozenset[int] = frozenset()
+        self._direct: frozenset[int] = frozenset()
         """Those of them whose messages are worked at once with the poll in hand."""
         self._told = asyncio.Event()
         """Set when the partitions of one more assignment are known."""

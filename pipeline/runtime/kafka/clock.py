@@ -10,8 +10,8 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Event
-from typing import Protocol
 
+from connectors.librdkafka.sending import Sender
 from pipeline.errors import NeighbourAway
 from pipeline.events.base import Millis
 from pipeline.wire.serde import encode
@@ -26,30 +26,14 @@ def tick(at: Millis, partition: int) -> bytes:
     return encode("Tick", {"at": at, "partition": partition, "source_system": NAME})
 
 
-class Writer(Protocol):
-    """Where ticks go: as :class:`connectors.librdkafka.sending.Sender`."""
-
-    def partitions(self, topic: str) -> int:
-        """How many a topic has."""
-
-    def send(self, topic: str, key: bytes | None, value: bytes | None, partition: int = -1) -> None:
-        """Hand one record over."""
-
-    def flush(self) -> object:
-        """Wait until Kafka has all of them."""
-
-    def forget(self) -> None:
-        """Drop what is queued."""
-
-
 class Clock:
     """Ticks at whole multiples of ``every_ms`` of the wall clock."""
 
     def __init__(
-        self, write: Callable[[], Writer], prefix: str, every_ms: int, told: Callable[[Millis], None] = lambda at: None
+        self, write: Callable[[], Sender], prefix: str, every_ms: int, told: Callable[[Millis], None] = lambda at: None
     ) -> None:
         self._write, self._topic = write, prefix + TOPIC
-        self._writer: Writer | None = None
+        self._writer: Sender | None = None
         self._every_ms, self._told = every_ms, told
 
     def run(self, stop: Event, now: Callable[[], float] = time.time) -> None:

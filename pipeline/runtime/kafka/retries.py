@@ -14,7 +14,7 @@ from connectors.librdkafka.transactions import Written
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.runtime.kafka.sizes import fits, most
 from pipeline.wire.serde import LONGEST
-from schemas.topics import topics
+from schemas.topics import of_name
 
 ORIGIN, ATTEMPT = "wangge-origin", "wangge-attempt"
 MINUTE_MS = 60_000
@@ -99,12 +99,8 @@ def sent_back(record: Any, partitions: Callable[[str], int]) -> Written:
 
 def may_return(topic: str) -> bool:
     """Whether a record can be sent back to this topic: one that the desk may write and that is no retry itself."""
-    for one in topics().values():
-        head, _, parameter = one.name.partition("<")
-        named = topic.startswith(head) and len(topic) > len(head) if parameter else topic == one.name
-        if named and DESK in one.producers:
-            return topic not in DELAYS
-    return False
+    file = of_name(topic)
+    return file is not None and DESK in file.producers and topic not in DELAYS
 
 
 def _nowhere(origin: str, remedy: str) -> InvalidRecord:

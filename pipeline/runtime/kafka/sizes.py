@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from connectors.librdkafka.sending import LARGEST
-from schemas.topics import MAX_BYTES, topics
+from schemas.topics import MAX_BYTES, of_name
 
 AROUND = 128
 """More bytes than the head of a batch (61) and the lengths, times and counts of its only record ever take."""
@@ -25,8 +25,5 @@ def fits(
 @lru_cache(maxsize=4096)
 def most(topic: str) -> int:
     """Bytes of the largest batch that we can send and the topic takes."""
-    for one in topics().values():
-        head, _, parameter = one.name.partition("<")
-        if topic.startswith(head) if parameter else topic == one.name:
-            return min(one.max_bytes, LARGEST)
-    return MAX_BYTES
+    file = of_name(topic)
+    return MAX_BYTES if file is None else min(file.max_bytes, LARGEST)

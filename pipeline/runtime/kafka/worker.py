@@ -220,8 +220,8 @@ class KafkaWorker(Assigned):
         """
         at_hand = self._settled
         for one in hand:  # it grows
-            poll, self._chained = one.poll, at_hand
-            for place in sorted(self._needed(poll) | {(CASEWORK, number) for number in at_hand}):
+            poll, self._direct = one.poll, at_hand
+            for place in sorted(self._touched(poll)):
                 self._bring(place)
             self.point("recovered")
             yield poll, at_hand
@@ -232,6 +232,10 @@ class KafkaWorker(Assigned):
                 if following is not None:
                     self._begin(following)
                     hand.append(following)
+
+    def _touched(self, places: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+        """The states that records of these places change, and those that what follows from them does."""
+        return self._needed(places) | {(CASEWORK, number) for number in self._direct}
 
     def _commit(self, batch: Batch, reader: Membership, fed_seconds: float) -> None:
         begun, self._asked = time.perf_counter(), time.monotonic()
@@ -257,8 +261,7 @@ class KafkaWorker(Assigned):
         self.watcher.transaction(outcome)
         for refusals in self.engine.refusals.values():
             refusals.back()
-        touched = self._needed([place for one in hand for place in one.poll])
-        for place in touched | {(CASEWORK, number) for number in self._chained}:
+        for place in self._touched([place for one in hand for place in one.poll]):
             self.engine.states.pop(place, None)
         if outcome == "retried" and self._transactions is not None:
             self._transactions.forget()

@@ -147,6 +147,11 @@ class Process:
         except Fenced:
             self.over = "fenced"
 
+    def finish(self) -> None:
+        """Over every await that is left."""
+        while not self.over:
+            self.move()
+
     # -- the port -----------------------------------------------------------------------------------------------
 
     def _cut(self, start: int, end: int) -> Range:
