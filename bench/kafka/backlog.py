@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from pipeline.wire.serde import decode, decode_struct, encode
 
 APART = {"urgent": "urgent", "intake": "intake", "casework": "casework"}
 """With a backlog the urgent lane has a worker of its own, as the handbook says."""
-URGENT_A_SECOND, URGENT_S = 10, 20
+SINGLE, SINGLE_EVERY_S = 20, 2
+"""Emergencies that come one by one: no alert is on when the next one comes."""
+URGENT_A_SECOND, URGENT_S = 10, 30
+"""A stream of them."""
 WORDS_ONLY = 50
 DANGER = "有人受伤，有生命危险"
 """Words of the emergency list, for reports whose source does not say that they are urgent."""
@@ -63,6 +66,11 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
         body = decode(message.value())[1]
         copied.setdefault(report_id(body["source_system"], body["source_ref"])[:12], now)
 
+    def told(some: Sequence[str]) -> dict[str, float | int]:
+        """How long these took, of those that have an assignment of their own."""
+        times = spread(heard[key] - sent[key] for key in some if key in heard)
+        return times | {"without_assignment": sum(key not in heard for key in some)}
+
     ears = [
         Ear(place.cluster.bootstrap, place.ends("assignments."), assigned),
         Ear(place.cluster.bootstrap, place.ends("reports.spotted"), in_lane),
@@ -73,7 +81,8 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
     begun = time.time()
     place.work(APART, sink=False, yielding=["intake"])
     ready = time.time()
-    _publish_urgent(place, dice, sent)
+    single = _publish_urgent(place, dice, sent, "u", SINGLE, 1 / SINGLE_EVERY_S)
+    stream = _publish_urgent(place, dice, sent, "v", URGENT_A_SECOND * URGENT_S, URGENT_A_SECOND)
     until(lambda: len(sent.keys() & heard.keys()) == len(sent), SETTLE_S)
     until(lambda: spotted <= heard.keys(), SETTLE_S + backlog / 10_000)
     for ear in ears:
@@ -83,9 +92,9 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
         "scan_s": round(max((copied[key] for key in spotted & copied.keys()), default=begun) - begun, 1),
         "never_copied": len(spotted - copied.keys()),
         "start_s": round(ready - begun, 1),
-        "urgent_to_located": spread(placed[key] - at for key, at in sent.items() if key in placed),
-        "urgent_to_department": spread(heard[key] - at for key, at in sent.items() if key in heard)
-        | {"without_assignment": len(sent.keys() - heard.keys())},
+        "urgent_to_located": spread(placed[key] - sent[key] for key in stream if key in placed),
+        "urgent_to_department": told(stream),
+        "single_to_department": told(single),
         "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())
         | {"without_assignment": len(spotted - heard.keys())},
         "words_only_after_copy": spread(
@@ -94,10 +103,11 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
     }
 
 
-def _publish_urgent(place: Stage, dice: random.Random, sent: dict[str, float]) -> None:
-    count = URGENT_A_SECOND * URGENT_S
+def _publish_urgent(
+    place: Stage, dice: random.Random, sent: dict[str, float], tag: str, count: int, a_second: float
+) -> list[str]:  # fmt: skip
     bodies = [
-        _moved(body, dice, f"u{n}") | {"urgent": True} for n, (_, body) in enumerate(_hotline(place.bodies, count))
+        _moved(body, dice, f"{tag}{n}") | {"urgent": True} for n, (_, body) in enumerate(_hotline(place.bodies, count))
     ]
     ids = [report_id(body["source_system"], body["source_ref"])[:12] for body in bodies]
     records = [Sent("reports.urgent", key_of("HotlineOrder", body), encode("HotlineOrder", body)) for body in bodies]
@@ -105,9 +115,10 @@ def _publish_urgent(place: Stage, dice: random.Random, sent: dict[str, float]) -
         place.cluster.bootstrap,
         place.prefix,
         records,
-        URGENT_A_SECOND,
+        a_second,
         lambda number, at: sent.update({ids[number]: at}),
     )
+    return ids
 
 
 def _hotline(bodies: Bodies, count: int) -> list[tuple[str, Mapping[str, Any]]]:

@@ -14,7 +14,9 @@ from bench.kafka.inputs import Sent
 TICK_S = 0.01
 
 
-def publish(bootstrap: str, prefix: str, sent: Iterable[Sent], rate: int, noted: Callable[[int, float], None]) -> None:
+def publish(
+    bootstrap: str, prefix: str, sent: Iterable[Sent], rate: float, noted: Callable[[int, float], None]
+) -> None:
     """Send records evenly, ``rate`` a second; ``noted`` gets the place in the order and the time of each sending."""
     producer = Producer(
         {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 2, "compression.type": "lz4",

@@ -48,8 +48,8 @@ TOLD_OF = ("check_pass", "feedback")
 ONE_IN = 20
 """Of so many assignments one is handled and checked at once."""
 SETTLE_S = 30.0
-YIELDING = 10
-"""Niceness of who works off a backlog, as the handbook says."""
+YIELDING, AHEAD = 10, 5
+"""Niceness of who works off a backlog and of who reads ahead of it, as the handbook says."""
 Bodies = Sequence[tuple[str, Mapping[str, Any]]]
 
 
@@ -71,11 +71,15 @@ class Stage:
         return self.cluster.ends(self.layout.under(self.prefix, names))
 
     def work(self, workers: Mapping[str, str], *, sink: bool, yielding: Collection[str] = ()) -> None:
-        """Start everyone and wait until all are ready; workers that are ``yielding`` leave the processor to others."""
+        """Start everyone and wait until all are ready; workers that are ``yielding``, and then the spotter too, leave
+        the processor to others and give way to emergencies."""
         for name, lane in workers.items():
-            words = ("worker", "--stages", lane, "--city", str(self.city))
-            self.processes.start(f"worker-{name}", *words, niceness=YIELDING if name in yielding else 0)
-        self.processes.start("spotter", "spotter")
+            words, gives = ("worker", "--stages", lane, "--city", str(self.city)), name in yielding
+            self.processes.start(
+                f"worker-{name}", *words, *(["--give-way"] if gives else []), niceness=YIELDING if gives else 0
+            )
+        spotter = ["--give-way"] if yielding else []
+        self.processes.start("spotter", "spotter", *spotter, niceness=AHEAD if yielding else 0)
         if sink:
             self.processes.start("sink", "sink")
         self.processes.wait_ready()

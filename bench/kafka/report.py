@@ -75,7 +75,13 @@ LATENCIES = (
     ("steady", "published_to_department", "publish to department", 500),
     ("steady", "published_to_row", "publish to a row in ClickHouse", 2_000),
     ("steady", "action_to_status", "a department's action to the source's status topic", 1_000),
-    ("backlog", "urgent_to_department", "urgent topic to department, backlog waiting", 300),
+    (
+        "backlog",
+        "single_to_department",
+        "urgent topic to department, backlog waiting: one in two seconds, from the start",
+        300,
+    ),
+    ("backlog", "urgent_to_department", "urgent topic to department, backlog waiting: ten a second, then", 300),
     ("backlog", "words_only_after_copy", "by words alone: copy of the spotter to department, backlog waiting", 300),
     ("backlog", "words_only_after_start", "by words alone, at the end of the backlog: start to department", None),
 )

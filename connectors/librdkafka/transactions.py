@@ -124,6 +124,13 @@ class Transactions:
         """How many partitions a topic has, 0 when there is none of this name. Raises :class:`NeighbourAway`."""
         return partitions_known(self._producer, topic)
 
+    def prepare(self) -> None:
+        """Learn of all topics before the first record goes to each. Raises :class:`NeighbourAway`."""
+        try:
+            self._producer.list_topics(timeout=CALL_S)
+        except KafkaException as fault:
+            raise NeighbourAway(str(fault.args[0])) from fault
+
     def forget(self) -> None:
         """Drop what is still queued; the producer is not used any more."""
         self._producer.purge()

@@ -17,10 +17,13 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.command("spotter")
 @click.option("--city", type=FOLDER, help="Reference overlay of the city.")
 @click.option("--health", default="127.0.0.1:9603", show_default=True, help="Where /live, /ready, /metrics answer.")
+@click.option("--give-way", is_flag=True, help="Rest in between while emergencies come on reports.urgent.")
 @click.option("--log-level", default="warning", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Say what would be read, written and looked for; needs no Kafka.")
 @JSON
-def spotter_command(city: Path | None, health: str, log_level: str, dry_run: bool, as_json: bool) -> None:
+def spotter_command(
+    city: Path | None, health: str, give_way: bool, log_level: str, dry_run: bool, as_json: bool
+) -> None:
     """Read reports ahead of the workers and copy what speaks of danger into reports.spotted; stop it with SIGTERM.
 
     The words are those of emergency_words.csv. A report that is copied needlessly costs a little work and changes
@@ -30,6 +33,7 @@ def spotter_command(city: Path | None, health: str, log_level: str, dry_run: boo
     Examples:
       wangge spotter
       wangge spotter --city out/city/city --health 127.0.0.1:9613
+      nice -n 5 wangge spotter --give-way
       wangge spotter --dry-run --json
     """
     from pipeline.runtime.city import load_city
@@ -48,20 +52,24 @@ def spotter_command(city: Path | None, health: str, log_level: str, dry_run: boo
         click.echo(as_document(plan) if as_json else "\n".join(lines))
         return
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    _serve(words, host, port)
+    _serve(words, host, port, give_way)
 
 
-def _serve(words: list[str], host: str, port: int) -> None:
+def _serve(words: list[str], host: str, port: int, give_way: bool) -> None:
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.hearing import Hearing
     from connectors.librdkafka.sending import Sender
     from pipeline.runtime.health import HealthServer
     from pipeline.runtime.instruments import Instruments
-    from pipeline.runtime.kafka.spotter import Spotter, joining
+    from pipeline.runtime.kafka.lanes import URGENT
+    from pipeline.runtime.kafka.spotter import GROUP, Spotter, joining
     from pipeline.runtime.kafka.spotting import spotter
 
     kafka = kafka_settings_from()
     instruments = Instruments("spotter")
     config = for_librdkafka(kafka)
     member = Spotter(kafka.prefix, joining(config, kafka), lambda: Sender(config), spotter(words), instruments)
+    if give_way:
+        Hearing(config, kafka.prefix + URGENT, kafka.prefix + GROUP, member.alert.heard).start()
     with HealthServer(instruments, host=host, port=port):
         member.run(until_stopped())

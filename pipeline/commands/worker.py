@@ -14,6 +14,8 @@ from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 LANES = ("intake", "urgent", "detect", "casework")
+EMERGENCY = ("urgent", "casework")
+"""Those that emergencies go through."""
 
 
 @click.command("worker")
@@ -33,12 +35,13 @@ LANES = ("intake", "urgent", "detect", "casework")
 @click.option(
     "--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops."
 )
+@click.option("--give-way", is_flag=True, help="Rest in between while emergencies come.")
 @click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
 @click.option("--log-level", default="warning", show_default=True)
 @click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
 def worker_command(
     stages: str, city: Path | None, health: str, poll_records: int, part_records: int, max_refused: float,
-    as_json: bool, log_level: str, die_at: str | None,
+    give_way: bool, as_json: bool, log_level: str, die_at: str | None,
 ) -> None:  # fmt: skip
     """Run stages as a member of the group of workers; stop it with SIGTERM or Ctrl-C.
 
@@ -46,13 +49,16 @@ def worker_command(
     expected, the urgent lane and casework want workers of their own, so that no emergency waits behind reports that are
     still to be screened; workers with other --stages must not share a lane. Kafka is named by WANGGE_KAFKA;
     WANGGE_KAFKA_INSTANCE gives a worker a name under which it takes its partitions over at once after a restart.
-    Large polls and parts make more records a second, small ones let an emergency wait less behind a backlog.
+    With --give-way a worker rests in between while emergencies come, so that those who have them find broker and
+    processor free; for a fifth of the time at most. Large polls and parts make more records a second, small ones let an
+    emergency wait less behind a backlog.
 
     \b
     Examples:
       wangge worker                                   everything in one process
       wangge worker --stages intake,detect            screening, and devices
       wangge worker --stages urgent                   a lane of its own for emergencies
+      nice -n 10 wangge worker --stages intake,detect --give-way   a backlog beside emergencies
       wangge worker --poll-records 2000 --part-records 1000   catching up with a backlog
       WANGGE_KAFKA_INSTANCE=casework-1 wangge worker --stages casework --health 127.0.0.1:9611
     """
@@ -64,11 +70,16 @@ def worker_command(
     def known() -> None:
         if not names or not set(names) <= set(LANES):
             raise ConfigFaults([Fault("arguments", "--stages", stages, f"use some of {', '.join(LANES)}")])
+        if give_way and ("intake" not in names or set(names) & set(EMERGENCY)):
+            remedy = f"for a worker with intake and without {' or '.join(EMERGENCY)}: emergencies go through these"
+            raise ConfigFaults([Fault("arguments", "--give-way", stages, remedy)])
 
     refuse_faulty(known, lambda: place_of("--health", health), settings_from, kafka_settings_from)
     settings = settings_from()
     warn_of_key(settings)
-    policy = WorkerPolicy(poll_records=poll_records, part_records=part_records, max_refused=max_refused)
+    policy = WorkerPolicy(
+        poll_records=poll_records, part_records=part_records, max_refused=max_refused, gives_way=give_way
+    )
     with tempfile.TemporaryDirectory(prefix="wangge-worker-") as folder:
         start = Start(names, city, place_of("--health", health), policy, folder, log_level, as_json, die_at)
         serve(start, settings, kafka_settings_from())

@@ -101,8 +101,20 @@ class Assigned:
                 except NeighbourAway as away:
                     log.warning("state of %s is not read yet: %s", place, away)
         with self._working:
-            if self._generation == generation:
-                self.watcher.ready()
+            if self._generation != generation:
+                return
+            try:
+                self._asked = time.monotonic()
+                self._prepare()
+            except NeighbourAway as away:
+                log.warning("transactions are not prepared yet: %s", away)
+            finally:
+                self._asked = None
+            self.watcher.ready()
+
+    def _prepare(self) -> None:
+        """Once all states are here and nothing is in work: what the first poll need not wait for. Raises
+        :class:`NeighbourAway`."""
 
     def _bring(self, place: tuple[str, int]) -> None:
         """The state of one lane and partition, read from its changelog unless it is here.

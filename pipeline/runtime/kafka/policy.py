@@ -12,6 +12,8 @@ class WorkerPolicy:
     poll_records: int = 1_000
     part_records: int = 250
     """Records of one transaction at least; the next parts go through the stages while one is written."""
+    gives_way: bool = False
+    """Whether it rests in between while emergencies come, on whatever worker's lane."""
     max_refused: float = 0.2
     """Share of refused records that stops the worker."""
     first_pause_s: float = 0.2

@@ -19,6 +19,7 @@ from connectors.librdkafka.grouped import GroupReader
 from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
 from pipeline.runtime.collector import SERVER, ease_collector
+from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.lanes import REPORTS_SPOTTED
 from pipeline.runtime.kafka.sizes import fits
 from pipeline.settings import KafkaSettings
@@ -27,7 +28,8 @@ log = logging.getLogger("wangge.spotter")
 SOURCES = ("reports.grid-worker", "reports.hotline", "reports.other")
 LANE = REPORTS_SPOTTED
 GROUP = "spotter"
-READ_RECORDS = 10_000
+READ_RECORDS, BRIEF = 10_000, 1_000
+"""Records of one turn; while it gives way."""
 READ_S = 0.05
 LONGEST_PAUSE_S = 10.0
 
@@ -111,6 +113,8 @@ class Spotter:
     ) -> None:
         self._prefix, self._join, self._write = prefix, join, write
         self._looks, self._watch = looks_urgent, watch
+        self.alert = Alert()
+        """Whoever tells it of emergencies that their source calls so makes the spotter give way."""
         self._late: set[tuple[str, int]] = set()
         """Partitions that looked behind when their last record came."""
 
@@ -120,6 +124,7 @@ class Spotter:
         It does so with a new sender: one that has met a fatal error takes nothing any more.
         """
         ease_collector(SERVER)
+        self.alert.over = stop
         pause = 0.2
         while not stop.is_set():
             reader, sender = self._join(self._assigned), self._write()
@@ -136,9 +141,11 @@ class Spotter:
                 reader.close()
 
     def turn(self, reader: Reader, sender: Writer) -> int:
-        """Read what is there, copy what looks urgent, note how far. Gives back how many records were looked at."""
+        """Read what is there, copy what looks urgent, note how far; rest on an alert. Gives back how many records were
+        looked at."""
         self._watch.touched()
-        records = reader.read(READ_RECORDS, READ_S)
+        begun = time.perf_counter()
+        records = reader.read(BRIEF if self.alert.is_on else READ_RECORDS, READ_S)
         if not records:
             self._read_out()
             return 0
@@ -152,6 +159,7 @@ class Spotter:
         self._watch.scanned(len(records))
         for topic in {record.topic for record in urgent}:
             self._watch.spotted(self._bare(topic), sum(record.topic == topic for record in urgent))
+        self.alert.give_way(time.perf_counter() - begun)
         return len(records)
 
     def _urgent(self, records: Iterable[Read]) -> list[Read]:

@@ -14,16 +14,18 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from connectors.librdkafka.hearing import Hearing
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.collector import SERVER, ease_collector
+from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.arriving import Poll, parts_of
 from pipeline.runtime.kafka.assigned import Assigned
 from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
-from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, Lane
+from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, STATE_READERS, URGENT, Lane
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.read import Brought
@@ -60,12 +62,14 @@ class KafkaWorker(Assigned):
         limits = RefusalLimits(ratio=policy.max_refused)
         super().__init__(Engine(topology, lanes, limits, status_topics, partitions=partitions), settings, watcher)
         self.policy, self.point = policy, point
+        self._alert = Alert()
         self.name = "-".join(lane.name for lane in lanes)
         topics = [settings.prefix + topic for topic in self.engine.lane_of]
         self.faust = Worker(
             settings, f"{settings.prefix}worker-{self.name}", topics,
             [{settings.prefix + name for name in group} for group in AHEAD],
             self.take, poll_records=policy.poll_records, data_folder=data_folder,
+            alert=self._alert,
             settling={settings.prefix + topic for topic in (LANES[CASEWORK].topics if partitions else ())},
         )  # fmt: skip
         self.faust.on_rebalance(self.assigned, self.revoked)
@@ -83,11 +87,15 @@ class KafkaWorker(Assigned):
     def run(self, log_level: str) -> None:
         """Work until a signal ends it."""
         ease_collector(SERVER)
+        if self.policy.gives_way:
+            prefix = self.settings.prefix
+            Hearing(self._client, prefix + URGENT, prefix + STATE_READERS, self._alert.heard).start()
         self.faust.run(log_level)
 
     async def stopping(self) -> None:
         """The worker is asked to stop: the poll in work is written, no other is begun."""
         self._stopping = True
+        self._alert.over.set()
         self._told.set()
         await self.revoked()
 
@@ -203,9 +211,12 @@ class KafkaWorker(Assigned):
                     batch = self.engine.feed(part, at_hand)
                     self.point("fed")
                     writing.add(batch, time.perf_counter() - begun)
-                    if _ahead(part):  # only such: they share their transaction with nothing, the processor with nobody
+                    rests = self.policy.gives_way and self._alert.is_on
+                    if rests or _ahead(part):  # such share their transaction with nothing, the processor with nobody
                         writing.begin()
                         writing.end()
+                    if rests:
+                        self._alert.give_way(time.perf_counter() - begun)
                 writing.begin()
         finally:
             writing.end()
@@ -248,12 +259,20 @@ class KafkaWorker(Assigned):
         self.watcher.batch(batch, fed_seconds, self._written_s)
 
     def _written(self, batch: Batch, reader: Membership) -> None:
+        prefix = self.settings.prefix
+        offsets = {(prefix + topic, number): offset for (topic, number), offset in batch.offsets.items()}
+        self._writes().commit(batch.written, offsets, reader, prefix)
+
+    def _writes(self) -> Transactions:
+        """The producer of this worker, made when it is missing. Raises :class:`NeighbourAway`."""
         if self._transactions is None:
             identity = self.settings.instance_id or f"{os.uname().nodename}-{os.getpid()}"
             self._transactions = Transactions(self._client, f"{self.settings.prefix}{self.name}-{identity}", self.point)
-        prefix = self.settings.prefix
-        offsets = {(prefix + topic, number): offset for (topic, number), offset in batch.offsets.items()}
-        self._transactions.commit(batch.written, offsets, reader, prefix)
+        return self._transactions
+
+    def _prepare(self) -> None:
+        if self._transactions is None:
+            self._writes().prepare()
 
     def _drop(self, hand: Sequence[InHand], outcome: str, reason: Exception) -> None:
         """What polls did to their states was not written: they are read again when they are needed."""

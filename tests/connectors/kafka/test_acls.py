@@ -101,6 +101,11 @@ def test_a_stage_has_its_own_changelog_group_and_transactions() -> None:
     assert may("worker.detect", "WRITE", "TRANSACTIONAL_ID") == {"detect-*"}
 
 
+def test_who_gives_way_to_emergencies_hears_that_they_come() -> None:
+    hears = {one.principal for one in ALL if one.name == "reports.urgent" and one.operation == "READ"}
+    assert hears == {"worker", "worker.intake", "worker.urgent", "spotter"}
+
+
 def test_the_canary_writes_every_input_and_sees_where_its_records_end() -> None:
     found = grants(RULES, {**VALUES, "source_system": ("canary",)}, DISTRICTS, "")
     theirs = [grant for grant in found if (grant.principal, grant.resource) == ("source.canary", "TOPIC")]

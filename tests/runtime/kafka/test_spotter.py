@@ -11,7 +11,8 @@ from connectors.librdkafka.following import Read
 from connectors.librdkafka.sending import Ends
 from pipeline.errors import NeighbourAway
 from pipeline.runtime.instruments import Instruments
-from pipeline.runtime.kafka.spotter import LANE, Spotter
+from pipeline.runtime.kafka.alert import Alert
+from pipeline.runtime.kafka.spotter import BRIEF, LANE, READ_RECORDS, Spotter
 
 PLACE = ("p-reports.hotline", 0)
 
@@ -93,6 +94,28 @@ def test_what_is_too_large_for_the_lane_is_left_to_its_original_and_said(caplog:
         "2 records are too large to be copied, the first one at reports.hotline/0/1",
         "1 records are too large to be copied, the first one at reports.hotline/0/0",
     ]
+
+
+def test_while_emergencies_come_it_reads_little_and_rests() -> None:
+    asked = list[int]()
+
+    class Asked(Kafka):
+        def read(self, records: int, seconds: float) -> list[Read]:
+            asked.append(records)
+            if len(asked) == 3:
+                member.alert.heard()
+            return super().read(records, seconds)
+
+    class Rests(Alert):
+        def give_way(self, worked_s: float) -> None:
+            asked.append(-self.is_on)
+
+    kafka = Asked([[b"x"]] * 3)
+    member = Spotter("p-", kafka.join, kafka.writer, lambda value: False, Instruments("spotter"))
+    member.alert = Rests()
+    member.run(kafka.stop)
+    assert asked[:6] == [READ_RECORDS, 0, READ_RECORDS, -1, BRIEF, -1]
+    assert member.alert.over is kafka.stop, "nobody waits for its rest"
 
 
 def test_a_sender_that_takes_nothing_any_more_is_not_used_again() -> None:

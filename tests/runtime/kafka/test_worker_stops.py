@@ -17,6 +17,7 @@ from connectors.librdkafka.transactions import Membership
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka import assigned as module
+from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.handover import InHand
 from pipeline.runtime.kafka.lanes import lanes_of
@@ -37,11 +38,14 @@ class WithoutKafka(KafkaWorker):
     """A worker whose states are empty and whose transactions fail ``failures`` times before they are taken."""
 
     failures = 0
-    taken = 0
+    taken = prepared = 0
 
     def _bring(self, place: tuple[str, int]) -> None:
         lane = next(lane for lane in self.engine.lanes if lane.name == place[0])
         self.engine.states.setdefault(place, LaneState(lane))
+
+    def _prepare(self) -> None:
+        self.prepared += 1
 
     def _written(self, batch: Batch, reader: Membership) -> None:
         if self.failures:
@@ -140,6 +144,61 @@ def test_a_poll_that_comes_before_its_partitions_are_known_waits_for_them(tmp_pa
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     worker.faust = Moved()
     assert asyncio.run(taken_when(worker, 2, lambda: worker.assigned([TP(PLACE)]))) == (0, 2)
+
+
+def test_transactions_are_prepared_once_all_states_are_here(tmp_path: Path) -> None:
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker._generation = 2
+    worker._read_ahead(1)
+    assert worker.prepared == 0, "the group moved on"
+    worker._read_ahead(2)
+    assert (worker.prepared, worker._asked) == (1, None)
+    assert list(worker.engine.states) == [("intake", PLACE[1])]
+
+
+def test_a_worker_whose_transactions_cannot_be_prepared_is_ready_and_tries_again_later(tmp_path: Path) -> None:
+    class Away(WithoutKafka):
+        def _prepare(self) -> None:
+            message = "Kafka is away"
+            raise NeighbourAway(message)
+
+    worker = a_worker(Away, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker._read_ahead(1)
+    assert "tables" not in worker.watcher.instruments.progress.picture().missing
+    assert worker._asked is None
+
+
+@pytest.mark.parametrize(
+    ("gives_way", "emergency", "rests"),
+    [
+        pytest.param(True, True, 3, id="after each of its parts"),
+        pytest.param(True, False, 0, id="nobody has an emergency"),
+        pytest.param(False, True, 0, id="it was not asked to"),
+    ],
+)
+def test_who_gives_way_rests_with_nothing_unwritten(
+    tmp_path: Path, gives_way: bool, emergency: bool, rests: int
+) -> None:
+    rested = list[int]()
+
+    class Rests(Alert):
+        def give_way(self, worked_s: float) -> None:
+            assert worked_s > 0
+            rested.append(worker.taken)
+
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    worker.policy, worker._alert = WorkerPolicy(part_records=2, gives_way=gives_way), Rests()
+    if emergency:
+        worker._alert.heard()
+    worker._take(InHand(polled([an_order(str(number)) for number in range(6)])))
+    assert rested == [2, 4, 6][:rests]
+    assert worker.taken == 6
+
+
+def test_a_worker_that_stops_rests_no_longer(tmp_path: Path) -> None:
+    worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
+    asyncio.run(worker.stopping())
+    assert worker._alert.over.is_set()
 
 
 def test_a_worker_that_stops_waits_for_no_news_of_its_partitions(tmp_path: Path) -> None:

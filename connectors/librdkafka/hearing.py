@@ -1,0 +1,60 @@
+"""Hearing that something came on a topic, and nothing of what it says. Joins no group."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
+from typing import Any
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from connectors.librdkafka.sending import partitions_of
+from pipeline.errors import NeighbourAway
+
+log = logging.getLogger("wangge.hearing")
+TURN_S, LATER_S = 0.5, 5.0
+
+
+class Hearing(Thread):
+    """Calls ``heard`` for whatever comes on a topic from now on, from a thread of its own, until it is ended.
+
+    What comes while the broker is away or the topic is missing is not heard; nothing is ever raised.
+    """
+
+    def __init__(self, config: Mapping[str, Any], topic: str, group: str, heard: Callable[[], None]) -> None:
+        """``group`` is never joined, but the broker asks whether the user may read it."""
+        super().__init__(name=f"hearing-{topic}", daemon=True)
+        self._config, self._topic, self._group, self._heard = config, topic, group, heard
+        self._ended = Event()
+
+    def run(self) -> None:
+        """Hear until it is ended; after a fault begin anew a little later."""
+        while not self._ended.is_set():
+            try:
+                self._hear()
+            except (KafkaException, NeighbourAway) as fault:
+                log.warning("%s is not heard for %g s: %s", self._topic, LATER_S, fault)
+                self._ended.wait(LATER_S)
+
+    def end(self) -> None:
+        """Hear no more."""
+        self._ended.set()
+        self.join()
+
+    def _hear(self) -> None:
+        count = partitions_of(AdminClient({**self._config, "log_level": 3}), self._topic)
+        settings = {"group.id": self._group, "enable.auto.commit": False, "fetch.wait.max.ms": 500, "log_level": 3}
+        consumer = Consumer({**self._config, **settings})
+        try:
+            consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in range(count)])
+            while not self._ended.is_set():
+                for message in consumer.consume(100, TURN_S):
+                    error = message.error()
+                    if error is None:
+                        self._heard()
+                    elif not error.retriable():
+                        raise KafkaException(error)
+        finally:
+            consumer.close()
