@@ -19,8 +19,8 @@ from pipeline.domain.ids import report_id
 from pipeline.events.intake import LocatedReport
 from pipeline.wire.serde import decode, decode_struct, encode
 
-APART = {"urgent": "urgent", "intake": "intake", "casework": "casework"}
-"""With a backlog the urgent lane has a worker of its own, as the handbook says."""
+APART = {"urgent": "urgent", "intake": "intake", "casework": "casework --poll-records 250"}
+"""With a backlog the urgent lane has a worker of its own, and casework small polls, as the handbook says."""
 SINGLE, SINGLE_EVERY_S = 20, 2
 """Emergencies that come one by one: no alert is on when the next one comes."""
 URGENT_A_SECOND, URGENT_S = 10, 30

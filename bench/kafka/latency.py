@@ -35,7 +35,7 @@ from pipeline.wire.serde import decode, encode
 from tests.support.servers import FrontServer
 
 WORKERS = {"casework": "urgent,intake,casework"}
-"""The worker of a small installation, by name."""
+"""The worker of a small installation, by name: its lanes, and what else it is told."""
 WARM_LIMIT_S = 180.0
 """The stream before the timed one must have come through by then."""
 QUIET_S = 3.0
@@ -74,7 +74,7 @@ class Stage:
         """Start everyone and wait until all are ready; workers that are ``yielding``, and then the spotter too, leave
         the processor to others and give way to emergencies."""
         for name, lane in workers.items():
-            words, gives = ("worker", "--stages", lane, "--city", str(self.city)), name in yielding
+            words, gives = ("worker", "--stages", *lane.split(), "--city", str(self.city)), name in yielding
             self.processes.start(
                 f"worker-{name}", *words, *(["--give-way"] if gives else []), niceness=YIELDING if gives else 0
             )

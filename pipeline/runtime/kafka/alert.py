@@ -14,7 +14,7 @@ LASTS_S = 1.0
 """So long after it was heard of an emergency is on its way, or soon at its end."""
 CREDIT_S, SHARE = 60.0, 0.2
 """An alert is on for a minute without a break at most, and for this share of the time in the long run."""
-REST, LONGEST_REST_S = 3.0, 1.0
+REST, LONGEST_REST_S = 8.0, 1.0
 """Who gives way rests so many times as long as its piece of work took, and no longer."""
 
 

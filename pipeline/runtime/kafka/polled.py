@@ -20,7 +20,7 @@ from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.read import NOWHERE, AnyOffset, Read, Told, WholePoll, brought_of
 from pipeline.runtime.kafka.settled import Settled
 
-BRIEF = 50
+BRIEF = 30
 """While emergencies come a poll brings so many records besides: the next emergency waits for all of them."""
 CLOSED_S = 0.05
 """Between two looks whether records may come."""
