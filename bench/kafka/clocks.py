@@ -42,7 +42,7 @@ class Ear(threading.Thread):
         super().__init__(daemon=True)
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap, "group.id": "bench-ear", "isolation.level": "read_committed",
-             "enable.auto.commit": False, "fetch.wait.max.ms": 20, "fetch.min.bytes": 65_536, "log_level": 3}
+             "enable.auto.commit": False, "fetch.wait.max.ms": 100, "log_level": 3}
         )  # fmt: skip
         self._consumer.assign([TopicPartition(topic, number, end) for (topic, number), end in ends.items()])
         self._heard, self._ended = heard, threading.Event()
