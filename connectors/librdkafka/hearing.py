@@ -15,10 +15,12 @@ from pipeline.errors import NeighbourAway
 
 log = logging.getLogger("wangge.hearing")
 TURN_S, LATER_S = 0.5, 5.0
+AT_ONCE = 1_000
+"""Of so many records that are here already one is told."""
 
 
 class Hearing(Thread):
-    """Calls ``heard`` for whatever comes on a topic from now on, from a thread of its own, until it is ended.
+    """Calls ``heard`` as soon as anything comes on a topic from now on, from a thread of its own, until it is ended.
 
     What comes while the broker is away or the topic is missing is not heard; nothing is ever raised.
     """
@@ -50,11 +52,14 @@ class Hearing(Thread):
         try:
             consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in range(count)])
             while not self._ended.is_set():
-                for message in consumer.consume(100, TURN_S):
-                    error = message.error()
-                    if error is None:
-                        self._heard()
-                    elif not error.retriable():
+                first = consumer.poll(TURN_S)
+                if first is None:
+                    continue
+                errors = [message.error() for message in (first, *consumer.consume(AT_ONCE, 0))]
+                if None in errors:
+                    self._heard()
+                for error in errors:
+                    if error is not None and not error.retriable():
                         raise KafkaException(error)
         finally:
             consumer.close()

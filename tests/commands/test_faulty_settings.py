@@ -21,6 +21,14 @@ FAULTY = {
 }
 
 
+@pytest.mark.parametrize("stages", ["urgent", "casework", "detect", "intake,casework", "intake,urgent,detect,casework"])
+def test_who_has_emergencies_itself_or_no_backlog_of_reports_gives_no_way(stages: str) -> None:
+    words = ["--stages", stages, "--give-way"]
+    ended = CliRunner(env={"WANGGE_KAFKA": "127.0.0.1:9"}).invoke(command_named("worker"), words)
+    assert isinstance(ended.exception, ConfigFaults), ended.output
+    assert [(fault.field, fault.value) for fault in ended.exception.faults] == [("--give-way", stages)]
+
+
 @pytest.mark.parametrize("name", FAULTY)
 def test_all_faults_of_all_parts_are_told_at_once(name: str) -> None:
     words, fields = FAULTY[name]

@@ -1,4 +1,4 @@
-"""Emergencies lately: whoever works off a backlog beside them takes little at a time, and gives way.
+"""Emergencies lately: whoever works off a backlog beside them gives way.
 
 A backlog is not served at the cost of nothing: where emergencies never end, they are the load and not the exception.
 So an alert lasts as long as it has credit, which grows while time passes.

@@ -19,7 +19,6 @@ from mode import CrashingSupervisor
 
 from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
-from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.fetching import assignment_of, install
 from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.polled import WholePollConsumer, WholePollScheduler
@@ -60,7 +59,6 @@ class Worker:
         poll_records: int,
         data_folder: str,
         settling: Collection[str] = (),
-        alert: Alert | None = None,
     ) -> None:
         codecs.register(PASSED, _Passed())
         install(frozenset[str]().union(*ahead))
@@ -92,8 +90,7 @@ class Worker:
             worker_redirect_stdouts=False,
         )
         pace, first = Pace(), [here for names in ahead if (here := frozenset(names).intersection(topics))]
-        told = {"ahead": first, "pace": pace, "large": poll_records // 2, "settling": frozenset(settling),
-                "alert": alert or Alert()}  # fmt: skip
+        told = {"ahead": first, "pace": pace, "large": poll_records // 2, "settling": frozenset(settling)}
         consumer = type("Consumer", (WholePollConsumer,), told)
         transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
         app.transport = transport(app.conf.broker_consumer, app)

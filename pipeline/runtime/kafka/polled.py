@@ -14,14 +14,11 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.fetching import GATHER_BYTES, GATHER_MS, assignment_of
 from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.read import NOWHERE, AnyOffset, Read, Told, WholePoll, brought_of
 from pipeline.runtime.kafka.settled import Settled
 
-BRIEF = 30
-"""While emergencies come a poll brings so many records besides: the next emergency waits for all of them."""
 CLOSED_S = 0.05
 """Between two looks whether records may come."""
 
@@ -45,8 +42,6 @@ class WholePollConsumer(driver.Consumer):
     pace: Pace
     settling: frozenset[str] = frozenset()
     """Topics of which it is told what was settled."""
-    alert: Alert
-    """Told of every record on the topics that go first."""
     large: int
     """A poll of so many records is one of somebody who is behind."""
 
@@ -86,7 +81,7 @@ class WholePollConsumer(driver.Consumer):
         await self.pace.wait()
         found = await self._found(active_partitions, timeout)
         if found.size < self.large and await self.pace.gathered():
-            found = found.before(await self._read(active_partitions, 0.0, self._most(found) or self.large))
+            found = found.before(await self._limited(active_partitions))
         if found and (self.ahead or found.size < self.large):
             self.pace.taken()
         return found
@@ -94,34 +89,29 @@ class WholePollConsumer(driver.Consumer):
     async def _found(self, active_partitions: Any, timeout: float) -> Read:
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
         all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where
-        there are any, or came lately, fewer others come, for more urgent ones may be under way."""
+        there are any, fewer others come, for more urgent ones may be under way."""
         found, rest = Read({}, NOWHERE), set(active_partitions or ())
-        for number, topics in enumerate(self.ahead):
+        for topics in self.ahead:
             group = {tp for tp in rest if tp.topic in topics}
             if group:
-                found = found.before(await self._read(group, 0.0, self._most(found) if number else None))
-            if found and not number:
-                self.alert.heard()
+                found = found.before(await (self._limited(group) if found else self._read(group, 0.0)))
             rest -= group
-            if found.size >= (self._most(found) or self.large):
+            if found.size >= self.large:
                 return found
         if not found:
-            return await self._read(active_partitions, timeout, self._most(found))
-        return found.before(await self._read(rest, 0.0, self._most(found)))
+            return await self._read(active_partitions, timeout)
+        return found.before(await self._limited(rest))
 
-    def _most(self, found: Read) -> int | None:
-        """How many records may come besides those that were found: few while emergencies come, no large poll besides
-        what goes ahead; none: as many as the worker's settings say."""
-        if self.alert.is_on:
-            return min(BRIEF, self.large)
-        return self.large if found else None
-
-    async def _read(self, partitions: Any, timeout: float, most: int | None) -> Read:
-        self._thread.most = most
+    async def _limited(self, partitions: Any) -> Read:
+        """What is here, as far as it makes no large poll."""
+        self._thread.most = self.large
         try:
-            found = await super()._getmany(partitions, timeout)
+            return await self._read(partitions, 0.0)
         finally:
             self._thread.most = None
+
+    async def _read(self, partitions: Any, timeout: float) -> Read:
+        found = await super()._getmany(partitions, timeout)
         return found if isinstance(found, Read) else Read(found or {}, NOWHERE)
 
     def on_buffer_full(self, tp: TP) -> None:

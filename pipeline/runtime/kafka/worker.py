@@ -69,7 +69,6 @@ class KafkaWorker(Assigned):
             settings, f"{settings.prefix}worker-{self.name}", topics,
             [{settings.prefix + name for name in group} for group in AHEAD],
             self.take, poll_records=policy.poll_records, data_folder=data_folder,
-            alert=self._alert,
             settling={settings.prefix + topic for topic in (LANES[CASEWORK].topics if partitions else ())},
         )  # fmt: skip
         self.faust.on_rebalance(self.assigned, self.revoked)

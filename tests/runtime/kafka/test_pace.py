@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from pipeline.runtime.kafka.alert import LASTS_S, Alert
 from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.fetching import ALL_EVERY_S, BUSY_S, UNREAD_S, Busy
 from pipeline.runtime.kafka.policy import WorkerPolicy
-from pipeline.runtime.kafka.polled import BRIEF
 from pipeline.runtime.kafka.read import Brought, Read
 from pipeline.settings import KafkaSettings
-from tests.runtime.kafka.test_alert import Clock
 
 POLICY = WorkerPolicy(part_records=250, written_share=0.25, longest_rest_s=0.06)
 
@@ -77,11 +74,7 @@ def test_nothing_is_asked_for_just_after_records_came_that_nobody_has_taken():
 
 
 def consumer_over(
-    brings: dict[str, list[Any]],
-    tmp_path: Any,
-    topics: Any = ("urgent", "plain"),
-    ahead: Any = (("urgent",),),
-    poll_records: int = 7,
+    brings: dict[str, list[Any]], tmp_path: Any, topics: Any = ("urgent", "plain"), ahead: Any = (("urgent",),)
 ) -> tuple[Any, list[frozenset[str]]]:
     """A consumer whose thread brings what is asked for, and what it was asked for."""
 
@@ -90,7 +83,7 @@ def consumer_over(
         return 0.0
 
     settings = KafkaSettings(bootstrap="127.0.0.1:1")
-    worker = Worker(settings, "g", topics, ahead, take, poll_records=poll_records, data_folder=str(tmp_path))
+    worker = Worker(settings, "g", topics, ahead, take, poll_records=7, data_folder=str(tmp_path))
     asked: list[frozenset[str]] = []
 
     async def getmany(partitions: Any, timeout: float) -> Any:
@@ -139,39 +132,6 @@ def test_what_sounds_urgent_never_comes_before_what_its_source_calls_urgent(
     found = asyncio.run(consumer._getmany(PLACES, 0.1))
     assert seen == [frozenset([topic]) for topic in asked]
     assert [tp.topic for tp in found] == [topic for topic in asked if brings[topic]]
-
-
-LARGE_POLLS = LANES | {"poll_records": 1_000}
-
-
-@pytest.mark.parametrize(
-    ("lately", "brings", "limits"),
-    [
-        pytest.param(False, "urgent spotted plain", [None, BRIEF, BRIEF], id="an emergency: little goes along"),
-        pytest.param(True, "plain", [None, BRIEF, BRIEF], id="and little comes when there are none for a moment"),
-        pytest.param(False, "spotted plain", [None, None, 500], id="of what sounds urgent as much as fits"),
-        pytest.param(False, "plain", [None, None, None], id="nothing goes first: all that is there"),
-    ],
-)
-def test_while_emergencies_come_polls_are_brief(
-    lately: bool, brings: str, limits: list[int | None], tmp_path: Any
-):  # fmt: skip
-    consumer, _ = consumer_over({}, tmp_path, **LARGE_POLLS)
-    consumer.alert = Alert(now := Clock())
-    asked: list[int | None] = []
-
-    async def getmany(partitions: Any, timeout: float) -> Any:
-        asked.append(consumer._thread.most)
-        return {tp: [1] for tp in partitions if tp.topic in brings.split()}
-
-    consumer._thread = SimpleNamespace(getmany=getmany, most=None)
-    if lately:
-        consumer.alert.heard()
-        now.at += LASTS_S / 2
-    asyncio.run(consumer._getmany(PLACES, 0.1))
-    assert consumer.alert.is_on is (lately or "urgent" in brings.split())
-    assert asked == limits
-    assert consumer._thread.most is None
 
 
 def test_the_next_poll_waits_for_the_one_in_work_but_not_for_ever(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
