@@ -8,7 +8,6 @@ from threading import Event, Thread
 from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from connectors.librdkafka.sending import partitions_of
 from pipeline.errors import NeighbourAway
@@ -46,10 +45,10 @@ class Hearing(Thread):
         self.join()
 
     def _hear(self) -> None:
-        count = partitions_of(AdminClient({**self._config, "log_level": 3}), self._topic)
         settings = {"group.id": self._group, "enable.auto.commit": False, "fetch.wait.max.ms": 500, "log_level": 3}
         consumer = Consumer({**self._config, **settings})
         try:
+            count = partitions_of(consumer, self._topic)  # a consumer asks without making the topic
             consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in range(count)])
             while not self._ended.is_set():
                 first = consumer.poll(TURN_S)

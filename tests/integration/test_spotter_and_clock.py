@@ -7,15 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.kafka.config import for_librdkafka
 from connectors.kafka.contract import key_of, topic_of
 from connectors.librdkafka.following import Follower, Read
-from connectors.librdkafka.hearing import Hearing
 from connectors.librdkafka.sending import Sender
 from deploy.stack.places import free_ports
 from pipeline.events.facts import CaseFiled, OutcomesCounted
@@ -81,38 +78,6 @@ def copies(kafka: KafkaSettings, least: int) -> Counter[tuple[bytes | None, byte
 
 def health() -> str:
     return f"127.0.0.1:{free_ports(('health',))['health']}"
-
-
-def test_whoever_listens_hears_what_comes_on_a_topic_from_then_on(crew: Crew, kafka_settings: KafkaSettings) -> None:
-    heard, topic = list[float](), kafka_settings.prefix + topic_of("HotlineOrder")
-    sent(kafka_settings, [order(1, LAMP)])
-    ears = Hearing(for_librdkafka(kafka_settings), topic, "listeners", lambda: heard.append(time.monotonic()))
-    ears.start()
-    deadline = time.monotonic() + PATIENCE_S
-    while not heard and time.monotonic() < deadline:
-        sent(kafka_settings, [order(2, LAMP)])  # until its partitions are assigned nothing is heard
-        time.sleep(0.2)
-    ears.end()
-    assert heard
-    assert not ears.is_alive()
-
-
-def test_whoever_listens_waits_for_a_topic_that_is_missing(
-    crew: Crew, kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connectors.librdkafka.hearing.LATER_S", 0.2)
-    heard, name = Event(), kafka_settings.prefix + "not-yet"
-    ears = Hearing(for_librdkafka(kafka_settings), name, "listeners", heard.set)
-    ears.start()
-    assert not heard.wait(1.0)
-    admin = AdminClient(for_librdkafka(kafka_settings))
-    admin.create_topics([NewTopic(name, 1, 1)])[name].result()
-    sender, deadline = Sender(for_librdkafka(kafka_settings)), time.monotonic() + PATIENCE_S
-    while not heard.wait(0.2) and time.monotonic() < deadline:
-        sender.send(name, b"k", b"v")
-        sender.flush()
-    ears.end()
-    assert heard.is_set()
 
 
 def test_what_speaks_of_danger_is_copied_as_it_came_and_nothing_else(crew: Crew, kafka_settings: KafkaSettings) -> None:
