@@ -48,7 +48,7 @@ TOLD_OF = ("check_pass", "feedback")
 ONE_IN = 20
 """Of so many assignments one is handled and checked at once."""
 SETTLE_S = 30.0
-YIELDING, AHEAD = 10, 5
+YIELDING, SCANNING = 10, 5
 """Niceness of who works off a backlog and of who reads ahead of it, as the handbook says."""
 Bodies = Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -79,7 +79,7 @@ class Stage:
                 f"worker-{name}", *words, *(["--give-way"] if gives else []), niceness=YIELDING if gives else 0
             )
         spotter = ["--give-way"] if yielding else []
-        self.processes.start("spotter", "spotter", *spotter, niceness=AHEAD if yielding else 0)
+        self.processes.start("spotter", "spotter", *spotter, niceness=SCANNING if yielding else 0)
         if sink:
             self.processes.start("sink", "sink")
         self.processes.wait_ready()

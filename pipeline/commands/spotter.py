@@ -57,11 +57,11 @@ def spotter_command(
 
 def _serve(words: list[str], host: str, port: int, give_way: bool) -> None:
     from connectors.kafka.config import for_librdkafka
+    from connectors.kafka.contract import URGENT
     from connectors.librdkafka.hearing import Hearing
     from connectors.librdkafka.sending import Sender
     from pipeline.runtime.health import HealthServer
     from pipeline.runtime.instruments import Instruments
-    from pipeline.runtime.kafka.lanes import URGENT
     from pipeline.runtime.kafka.spotter import GROUP, Spotter, joining
     from pipeline.runtime.kafka.spotting import spotter
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from threading import Event
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from connectors.kafka.config import for_librdkafka
 from connectors.librdkafka.hearing import Hearing
@@ -17,6 +16,7 @@ from pipeline.runtime.kafka.lanes import STATE_READERS
 from pipeline.runtime.kafka.spotter import GROUP
 from pipeline.settings import KafkaSettings
 from tests.integration.secured import City, begun
+from tests.integration.test_clients import make
 
 PATIENCE_S = 120
 
@@ -25,13 +25,6 @@ PATIENCE_S = 120
 def city(kafka_secured: KafkaServer) -> City:
     """A city with users and access lists."""
     return begun(kafka_secured)
-
-
-def made(kafka: KafkaSettings, name: str) -> str:
-    """A topic of two partitions."""
-    admin = AdminClient(for_librdkafka(kafka))
-    admin.create_topics([NewTopic(kafka.prefix + name, 2, 1)])[kafka.prefix + name].result()
-    return kafka.prefix + name
 
 
 def sent_until(done: Callable[[], bool], kafka: KafkaSettings, topic: str) -> None:
@@ -44,7 +37,7 @@ def sent_until(done: Callable[[], bool], kafka: KafkaSettings, topic: str) -> No
 
 
 def test_whoever_listens_hears_what_comes_from_then_on_until_it_is_ended(kafka_settings: KafkaSettings) -> None:
-    heard, topic = Event(), made(kafka_settings, "alarms")
+    heard, topic = Event(), make(kafka_settings, "alarms").prefix + "alarms"
     ears = Hearing(for_librdkafka(kafka_settings), topic, "listeners", heard.set)
     sender = Sender(for_librdkafka(kafka_settings))
     sender.send(topic, b"k", b"before")
@@ -62,10 +55,11 @@ def test_it_waits_for_a_topic_that_is_missing_and_does_not_make_it(
 ) -> None:
     monkeypatch.setattr("connectors.librdkafka.hearing.LATER_S", 0.2)
     heard = Event()
-    ears = Hearing(for_librdkafka(kafka_settings), kafka_settings.prefix + "not-yet", "listeners", heard.set)
+    topic = kafka_settings.prefix + "not-yet"
+    ears = Hearing(for_librdkafka(kafka_settings), topic, "listeners", heard.set)
     ears.start()
     assert not heard.wait(1.0)
-    sent_until(heard.is_set, kafka_settings, made(kafka_settings, "not-yet"))
+    sent_until(heard.is_set, make(kafka_settings, "not-yet"), topic)
     ears.end()
     assert heard.is_set()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from connectors.kafka.contract import URGENT as URGENT
+from connectors.kafka.contract import URGENT
 from pipeline.domain.reference.model import Reference
 from pipeline.stage import State
 from pipeline.stages.casebook import CaseBook

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from connectors.kafka.contract import URGENT
 from connectors.librdkafka.hearing import Hearing
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
 from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
@@ -25,7 +26,7 @@ from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
-from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, STATE_READERS, URGENT, Lane
+from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, STATE_READERS, Lane
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.read import Brought

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.runtime.kafka.alert import CREDIT_S, LASTS_S, LONGEST_REST_S, REST, SHARE, Alert
-
-
-@dataclass
-class Clock:
-    """A clock that is set by hand."""
-
-    at: float = 100.0
-
-    def __call__(self) -> float:
-        return self.at
+from tests.runtime.kafka.test_worker_waits import Clock
 
 
 class Waits:
@@ -36,11 +25,11 @@ def test_it_is_on_until_a_moment_after_the_last_emergency():
     alert = Alert(clock := Clock())
     assert not alert.is_on
     alert.heard()
-    clock.at += LASTS_S * 0.75
+    clock.now += LASTS_S * 0.75
     alert.heard()
-    clock.at += LASTS_S * 0.75
+    clock.now += LASTS_S * 0.75
     assert alert.is_on
-    clock.at += LASTS_S * 0.25
+    clock.now += LASTS_S * 0.25
     assert not alert.is_on
 
 
@@ -73,10 +62,10 @@ def on_s(gaps: list[float]) -> tuple[float, float]:
     alert, total = Alert(clock := Clock()), 0.0
     for gap in gaps:
         alert.heard()
-        left = max(alert._until - clock.at, 0.0)
+        left = max(alert._until - clock.now, 0.0)
         total += min(left, gap)
-        clock.at += gap
-    return total, clock.at - 100.0
+        clock.now += gap
+    return total, clock.now - 100.0
 
 
 @given(st.lists(st.floats(min_value=0.0, max_value=5.0), max_size=400))
