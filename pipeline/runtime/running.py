@@ -50,9 +50,8 @@ def run(workspace: Workspace, request: RunRequest, settings: Settings, progress:
     responder = request.responder(folder) if begun.responder and request.responder and folder else None
     topology = topology_of(city, settings)
     ease_collector(RUN)
-    started = time.monotonic()
     runner = LocalRun(topology, workspace.tables(), workspace.changelog(), policy, responder)
-    before = runner.commit.order
+    before, started = runner.commit.order, time.monotonic()
     try:
         for group in workspace.kept.groups():
             if group.id not in runner.commit.done:

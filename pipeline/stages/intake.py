@@ -80,6 +80,15 @@ class Intake:
 
     def steps(self, state: IntakeBook, events: Sequence[Arrival]) -> Outcome:
         """Screen many records in order; equal to one after the other."""
+        outcome = self.unsigned(state, events)
+        sign_all([message for message in outcome.messages if message.__class__ is ScreenedReport])
+        return outcome
+
+    def unsigned(self, state: IntakeBook, events: Sequence[Arrival]) -> Outcome:
+        """What :meth:`steps` gives, but for the signs of the reports' texts.
+
+        Who has the records of many partitions gives all reports theirs at once (:func:`sign_all`).
+        """
         facts: list[Fact] = []
         messages: list[ScreenedReport | Readings | CaseAction] = []
         settled: list[Settlement] = []
@@ -91,7 +100,6 @@ class Intake:
                 settled += taken.settled
             else:
                 messages.append(taken)
-        sign_all([message for message in messages if message.__class__ is ScreenedReport])
         changes = tuple([Change("answered", key, value) for key, value in fresh.items()])
         return Outcome(tuple(facts), tuple(messages), changes, tuple(settled))
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from pipeline.domain.geo.index import LayerIndex
+from pipeline.domain.geo.index import LayerIndex, LayerStack
 from pipeline.domain.geo.layers import Layer
 from pipeline.domain.geo.projection import Floats
 from pipeline.domain.geo.tiles import NO_PLACE, area_tile, neighbours_of, tiles_of
@@ -58,6 +58,7 @@ class Locator:
         self._main = sorted(main, key=self._rank, reverse=True)
         others = [index for index in indexes if index.layer.system != MAIN_SYSTEM]
         self._others = [self._other(index) for index in others]
+        self._stack = LayerStack([*self._main, *others])
         self._borders = BorderJudge(self._tree, *self._border_layers(), others)
         self._duties = DutyDoubt(reference)
         self._mapped = bool(main)
@@ -130,9 +131,10 @@ class Locator:
         lats = np.array([report.lat for report in reports], np.float64)
         errors = np.array([report.error_m or 0.0 for report in reports], np.float64)
         times = [report.received_at for report in reports]
-        main = self._finest(lons, lats, times)
+        cells = self._cells(lons, lats, times)
+        main = self._finest(cells, len(times))
         near_by = self._register.meant(reports, about, lons, lats, errors)
-        others = [(other, self._find(other.lookup, lons, lats, times)) for other in self._others]
+        others = list(zip(self._others, cells[len(self._main) :], strict=True))
         found = self._borders.judge(lons, lats, errors, times)
         tiles, near = tiles_of(lons, lats), neighbours_of(lons, lats, REACH_M)
         return [
@@ -140,27 +142,26 @@ class Locator:
             for number, (report, one) in enumerate(zip(reports, about, strict=True))
         ]
 
-    def _finest(self, lons: Floats, lats: Floats, times: list[Millis]) -> list[tuple[Levels, str]]:
-        """Levels and version of each point by the finest layer that holds it; coarser layers are asked for the rest."""
-        found: list[tuple[Levels, str]] = [NOWHERE] * len(times)
-        left = np.arange(len(times))
-        for index in self._main:
-            if not len(left):
-                break
-            layer = index.layer
-            cells = self._find(index, lons[left], lats[left], [times[number] for number in left.tolist()])
-            for number, cell in zip(left.tolist(), cells, strict=True):
-                if cell >= 0:
-                    found[number] = (self._tree.levels(layer.codes[cell]), layer.version)
-            left = left[np.array(cells) < 0]
-        return found
+    def _cells(self, lons: Floats, lats: Floats, times: list[Millis]) -> list[list[int]]:
+        """The cell of each point in each layer that is in force at its time, -1 for none."""
+        layers = [index.layer for index in self._main] + [other.lookup.layer for other in self._others]
+        first, last = min(times), max(times)
+        return [
+            cells if layer.valid_at(first) and layer.valid_at(last) else _in_force(layer, cells, times)
+            for layer, cells in zip(layers, self._stack.find(lons, lats).tolist(), strict=True)
+        ]
 
-    def _find(self, index: LayerIndex, lons: Floats, lats: Floats, times: list[Millis]) -> list[int]:
-        found: list[int] = index.find(lons, lats).tolist()
-        layer = index.layer
-        if all(layer.valid_at(at) for at in (times[0], times[-1], min(times), max(times))):
-            return found
-        return [cell if layer.valid_at(at) else -1 for cell, at in zip(found, times, strict=True)]
+    def _finest(self, cells: list[list[int]], count: int) -> list[tuple[Levels, str]]:
+        """Levels and version of each point by the finest layer that holds it."""
+        found: list[tuple[Levels, str]] = [NOWHERE] * count
+        left = list(range(count))
+        for index, own in zip(self._main, cells, strict=False):
+            layer = index.layer
+            for number in left:
+                if own[number] >= 0:
+                    found[number] = (self._tree.levels(layer.codes[own[number]]), layer.version)
+            left = [number for number in left if own[number] < 0]
+        return found
 
     # --- one report -----------------------------------------------------------------------------------------------
 
@@ -247,6 +248,10 @@ class Locator:
         grids = [index for index in self._main if self._rank(index) == TIERS.index("grid")]
         above = [index for index in self._main if 0 <= self._rank(index) < TIERS.index("grid")]
         return [index for index in above if self._rank(index) == self._rank(above[0])], grids
+
+
+def _in_force(layer: Layer, cells: list[int], times: list[Millis]) -> list[int]:
+    return [cell if layer.valid_at(at) else -1 for cell, at in zip(cells, times, strict=True)]
 
 
 def _others_at(number: int, others: list[tuple[Other, list[int]]]) -> tuple[tuple[str, ...], str, list[str]]:

@@ -17,7 +17,7 @@ from pipeline.domain.ids import DAY_MS
 from pipeline.errors import InvalidRecord
 from pipeline.events.base import Fate
 from pipeline.events.casework import CaseworkInput, tile_of_input
-from pipeline.events.facts import Fact, RecordQuarantined, Samples
+from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival
@@ -29,10 +29,11 @@ from pipeline.runtime.kafka.lanes import ACTIONS, CASEWORK, Lane
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.outbox import casework_records, fact_records, status_records
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
-from pipeline.runtime.kafka.retries import RETRIES, attempt_of, comes_back, put_off
+from pipeline.runtime.kafka.retries import RETRIES, attempt_of, comes_back, note_attempts, put_off
 from pipeline.runtime.partitioning import partition_of
 from pipeline.stage import Outcome, Settlement
 from pipeline.stages.intake import IntakeBook, quarantined
+from pipeline.stages.signs import sign_all
 from pipeline.stages.status import statuses
 from pipeline.stages.work import tick_time
 from pipeline.topology import Topology
@@ -45,6 +46,7 @@ class _Work:
 
     facts: list[Fact | Samples] = field(default_factory=list)
     screened: list[ScreenedReport] = field(default_factory=list)
+    unsigned: list[ScreenedReport] = field(default_factory=list)
     messages: list[CaseworkInput] = field(default_factory=list)
     statuses: list[CaseStatus] = field(default_factory=list)
     later: list[Written] = field(default_factory=list)
@@ -90,6 +92,7 @@ class Engine:
         for lane in self.lanes:
             for partition in sorted({number for topic, number in poll if topic in lane.topics}):
                 self._feed_partition(work, lane, partition, poll)
+        sign_all(work.unsigned)  # those of all partitions at once
         located = self.topology.place(work.screened) if work.screened else []
         beyond = self._worked_here(work, [*work.messages, *located], at_hand)
         written = [
@@ -120,7 +123,7 @@ class Engine:
                 refused, told = len(work.settled), len(work.facts)
                 latest = max(latest, _STEPS[lane.name](self, work, state, topic, partition, fresh))
                 self._limit(lane, work.settled[refused:], len(fresh))
-                _note_attempts(work.facts, told, fresh)
+                note_attempts(work.facts, told, fresh)
                 state.read_to(topic, after)
         if state.at(latest):
             self._new_day(work, state)
@@ -178,7 +181,9 @@ class Engine:
     def _intake(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         arrivals = [arrival_of(topic, partition, one) for one in records]
         taken = self._screened(work, state, "intake", arrivals)
-        work.screened += [message for message in taken if message.__class__ is ScreenedReport]
+        reports = [message for message in taken if message.__class__ is ScreenedReport]
+        work.screened += reports
+        work.unsigned += reports
         work.messages += [message for message in taken if message.__class__ is not ScreenedReport]
         return latest_of(arrivals)
 
@@ -247,7 +252,7 @@ class Engine:
         work.messages += outcome.messages
 
     def _screened(self, work: _Work, state: LaneState, book: str, arrivals: Sequence[Arrival]) -> tuple[Any, ...]:
-        outcome = self.topology.intake.steps(state.books[book], arrivals)  # type: ignore[arg-type]
+        outcome = self.topology.intake.unsigned(state.books[book], arrivals)  # type: ignore[arg-type]
         self._took(work, state, book, outcome)
         return outcome.messages
 
@@ -286,13 +291,3 @@ _STEPS: Mapping[str, Any] = {
     "detect": Engine._detect,
     "casework": Engine._casework,
 }
-
-
-def _note_attempts(facts: list[Fact | Samples], start: int, records: Sequence[Incoming]) -> None:
-    """A record that was put off before says in quarantine how often it was tried."""
-    tried = {one.offset: attempt_of(one.headers) + 1 for one in records if one.headers}
-    if tried:
-        for number in range(start, len(facts)):
-            fact = facts[number]
-            if isinstance(fact, RecordQuarantined):
-                facts[number] = replace(fact, attempts=tried.get(fact.offset, 1))

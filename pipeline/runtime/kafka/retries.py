@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from connectors.librdkafka.transactions import Written
 from pipeline.errors import InvalidRecord, Reason
+from pipeline.events.facts import Fact, RecordQuarantined, Samples
 from pipeline.runtime.kafka.sizes import fits, most
 from pipeline.wire.serde import LONGEST
 from schemas.topics import of_name
@@ -32,6 +35,16 @@ def attempt_of(headers: Iterable[tuple[str, bytes]] | None) -> int:
     """
     found = dict(headers or ()).get(ATTEMPT, b"")
     return int(found) if len(found) == 1 and found.isdigit() else 0
+
+
+def note_attempts(facts: list[Fact | Samples], start: int, records: Iterable[Any]) -> None:
+    """Let the facts from ``start`` on say in quarantine how often a record was tried that was put off before."""
+    tried = {one.offset: attempt_of(one.headers) + 1 for one in records if one.headers}
+    if tried:
+        for number in range(start, len(facts)):
+            fact = facts[number]
+            if isinstance(fact, RecordQuarantined):
+                facts[number] = replace(fact, attempts=tried.get(fact.offset, 1))
 
 
 def origin_of(headers: Iterable[tuple[str, bytes]] | None) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.geo.borders import BorderFlag, BorderScan, layer_conflicts
-from pipeline.domain.geo.index import LayerIndex, in_metres
+from pipeline.domain.geo.index import LayerIndex, LayerStack, in_metres
 from pipeline.domain.geo.layers import Layer
 from pipeline.domain.geo.probability import candidate_probabilities
 from tests.domain.geo.geo_builders import PLANE, a_layer, at, box, ring, two_squares
@@ -68,6 +68,20 @@ def test_every_cell_that_holds_a_point_is_found(
     assert list(zip(*(column.tolist() for column in index.find_all(lons, lats)), strict=True)) == expected
     first = [next((cell for point, cell in expected if point == number), -1) for number in range(len(lons))]
     assert index.find(lons, lats).tolist() == first
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(LAYERS, st.sampled_from([7.0, 40.0, 333.0])), max_size=4), POINTS)
+def test_many_layers_at_once_equal_each_layer_by_itself(
+    drawn: list[tuple[list[Any], float]], points: list[tuple[float, float]]
+) -> None:
+    layers = [layer_of(shapes) for shapes, _ in drawn]
+    indexes = [LayerIndex(layer, side_m=side) for layer, (_, side) in zip(layers, drawn, strict=True)]
+    lons, lats = columns(points + [corner for layer in layers for corner in corners(layer)])
+    lons, lats = np.append(lons, [np.nan, lons[0], np.nan]), np.append(lats, [lats[0], np.nan, np.nan])
+    found = LayerStack(indexes).find(lons, lats)
+    assert found.shape == (len(indexes), len(lons))
+    assert found.tolist() == [index.find(lons, lats).tolist() for index in indexes]
 
 
 @settings(max_examples=60)
