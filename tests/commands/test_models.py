@@ -66,7 +66,7 @@ def test_a_promoted_model_decides_in_a_run_and_people_correct_it(
     action = {
         "schema": "CaseAction", "source_system": "desk", "source_ref": "a1", "case_id": report["case_id"],
         "received_at": "2026-03-16T13:00:00+08:00", "at": "2026-03-16T13:00:00+08:00", "action": "reclassify",
-        "actor_role": "acceptor", "actor_unit": "centre", "reason_code": "wrong_category", "to_category": NOISE,
+        "actor_role": "acceptor", "actor_unit": "grid-centre", "reason_code": "wrong_category", "to_category": NOISE,
     }  # fmt: skip
     assert wangge("run", orders(tmp_path / "b.jsonl", action), *run).code == 0
     out = tmp_path / "corrections.csv"
