@@ -73,7 +73,7 @@ def test_a_promoted_model_decides_in_a_run_and_people_correct_it(
     assert wangge("models", "corrections", "--store", store, "--out", out, "--json").document["rows"] == 1
     with out.open(encoding="utf-8", newline="") as rows:
         (row,) = csv.DictReader(rows)
-    assert (row["task"], row["before"], row["after"], row["by"]) == ("classify", WASTE, NOISE, "acceptor@centre")
+    assert (row["task"], row["before"], row["after"], row["by"]) == ("classify", WASTE, NOISE, "acceptor@grid-centre")
     assert TOLD in row["text"]
     assert trained(wangge, labels, tmp_path / "n", "--corrections", str(out))["rows"] == card["rows"] + 1
 

@@ -50,7 +50,7 @@ MAY = [
     pytest.param("pending_check", "check_pass", {"actor_unit": "grid-centre"}, id="the centre checks"),
     pytest.param("pending_check", "check_pass", {"actor_unit": f"centre-{STREET_W}"}, id="a centre in its street"),
     pytest.param("pending_check", "check_pass", {"actor_unit": f"centre-{DISTRICT}"}, id="a centre in its district"),
-    pytest.param("pending_check", "check_pass", {"actor_unit": "ward", "actor_role": "grid-worker"}, id="a grid worker"),
+    pytest.param("pending_check", "check_pass", {"actor_unit": "ward", "actor_role": "grid-worker"}, id="its people"),
     pytest.param("pending_close", "close", {"actor_unit": "grid-centre", "actor_role": "system"}, id="the system"),
     pytest.param("merged", "unmerge", {"actor_unit": "grid-centre"}, id="the centre takes a merge back"),
 ]  # fmt: skip

@@ -46,6 +46,8 @@ def told(batch: Batch) -> list[tuple[str, str, str]]:
 
 
 SIGN = {"action": "sign", "actor_role": "department-clerk"}
+OF_SANITATION = SIGN | {"actor_unit": "sanitation"}
+FORCED = {"action": "force_close", "actor_role": "supervisor", "reason_code": "no_owner"}
 MOVED, REFUSED = "CaseMoved", "ActionRefused"
 
 
@@ -53,15 +55,15 @@ MOVED, REFUSED = "CaseMoved", "ActionRefused"
     ("topic", "action", "expected"),
     [
         pytest.param("actions.sanitation", SIGN, (MOVED, "sign", "sanitation"), id="the topic names the unit"),
-        pytest.param("actions.sanitation", SIGN | {"actor_unit": "sanitation"}, (MOVED, "sign", "sanitation"), id="both"),
+        pytest.param("actions.sanitation", OF_SANITATION, (MOVED, "sign", "sanitation"), id="both"),
         pytest.param("actions.water", SIGN, (REFUSED, "sign", "water"), id="another unit's case"),
-        pytest.param("actions.water", SIGN | {"actor_unit": "sanitation"}, (REFUSED, "sign", "sanitation"), id="a lie"),
-        pytest.param("actions.grid-centre", SIGN | {"actor_unit": "sanitation"}, (REFUSED, "sign", "sanitation"),
+        pytest.param("actions.water", OF_SANITATION, (REFUSED, "sign", "sanitation"), id="a lie"),
+        pytest.param("actions.grid-centre", OF_SANITATION, (REFUSED, "sign", "sanitation"),
                      id="not even by the centre"),
-        pytest.param("actions.manual-triage", SIGN | {"actor_unit": "sanitation"}, (MOVED, "sign", "sanitation"),
+        pytest.param("actions.manual-triage", OF_SANITATION, (MOVED, "sign", "sanitation"),
                      id="by the desk"),
         pytest.param("actions.manual-triage", SIGN, (MOVED, "sign", "manual-triage"), id="the desk itself"),
-        pytest.param("actions.sanitation", {"action": "force_close", "actor_role": "supervisor", "reason_code": "no_owner"},
+        pytest.param("actions.sanitation", FORCED,
                      (REFUSED, "force_close", "sanitation"), id="a post of the centre"),
         pytest.param("actions.grid-centre", {"action": "cancel", "actor_role": "duty-chief", "reason_code": "drill"},
                      (MOVED, "cancel", "grid-centre"), id="the centre"),
