@@ -106,8 +106,7 @@ def _among(table: str, keys: Sequence[Any], types: Mapping[str, str]) -> tuple[s
     at = reads("at", "time", types["at"])
     times = [key[2] for key in keys]
     condition = (
-        f"device_id IN %(devices)s AND {at} >= %(from)s AND {at} <= %(until)s "
-        f"AND (device_id, metric, {at}) IN %(keys)s"
+        f"device_id IN %(devices)s AND {at} >= %(from)s AND {at} <= %(until)s AND (device_id, metric, {at}) IN %(keys)s"
     )
     devices = tuple({key[0] for key in keys})
     return condition, {"keys": tuple(keys), "devices": devices, "from": min(times), "until": max(times)}
