@@ -90,6 +90,9 @@ install_locked() {
         --no-build-isolation -e .
 }
 
+# Making it anew would empty the folder that the link points to, which another tree works with.
+[ ! -L "$venv" ] || fail ".venv is a link to $(readlink -f "$venv"), which belongs to another tree: remove the link and run make setup again."
+
 rm -f "$stamp"
 usable || create
 install_locked
