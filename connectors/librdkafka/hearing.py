@@ -55,7 +55,8 @@ class Hearing(Thread):
                 if first is None:
                     continue
                 errors = [message.error() for message in (first, *consumer.consume(AT_ONCE, 0))]
-                if None in errors:
+                # not `None in errors`: an error compared with None leaves an exception behind that ends the thread
+                if any(error is None for error in errors):
                     self._heard()
                 for error in errors:
                     if error is not None and not error.retriable():

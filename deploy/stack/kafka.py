@@ -49,7 +49,7 @@ class KafkaServer(Server):
     """
 
     name = "kafka"
-    port_names = ("plain", "controller", "secure")
+    port_names: tuple[str, ...] = ("plain", "controller", "secure")
 
     def __init__(
         self, folder: Path, *, partitions: int = 1, security: Security | None = None,

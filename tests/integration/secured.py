@@ -22,9 +22,11 @@ VALUES = parameters(load_city(REFERENCE, None).reference, (*load_principals(PRIN
 DISTRICTS = {"310101": ("water",), "310104": ("water-supply",)}
 USERS = (
     "department.water", "department.water-supply", "department.manual-triage", "source.hotline-12345",
-    "source.new-app", "source.canary", "district.310101", "city", "worker.intake", "worker.casework", "sink", "verify",
-    "spotter", "desk", "operator", "stranger",
+    "source.new-app", "source.canary", "district.310101", "city", "boards", "worker", "worker.intake", "worker.urgent",
+    "worker.detect", "worker.casework", "clock", "assess", "bridge", "sink", "verify", "spotter", "desk", "operator",
+    "stranger",
 )  # fmt: skip
+SCRAM = (ScramMechanism.SCRAM_SHA_512, ScramMechanism.SCRAM_SHA_256)
 READ = ("assignments.water", "status.hotline-12345", "facts.cases", "quarantine")
 
 
@@ -61,12 +63,14 @@ def begun(server: KafkaServer) -> City:
 
 
 def let_in(server: KafkaServer, users: list[str]) -> None:
+    """Give users their password, for both mechanisms."""
     client = KafkaAdminClient(bootstrap_servers=server.address)
-    told = client.alter_user_scram_credentials(
-        [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, SECRET) for user in users]
-    )
+    for mechanism in SCRAM:  # a request may name each user once
+        told = client.alter_user_scram_credentials(
+            [UserScramCredentialUpsertion(user, mechanism, SECRET) for user in users]
+        )
+        assert {user: fault for user, fault in told.items() if fault} == {}
     client.close()
-    assert {user: fault for user, fault in told.items() if fault} == {}
 
 
 def environment(settings: KafkaSettings) -> dict[str, str]:

@@ -8,6 +8,8 @@ from threading import Event
 
 import pytest
 
+from connectors.kafka.acls import Grant
+from connectors.kafka.admin import Cluster
 from connectors.kafka.config import for_librdkafka
 from connectors.librdkafka.hearing import Hearing
 from connectors.librdkafka.sending import Sender
@@ -60,6 +62,24 @@ def test_it_waits_for_a_topic_that_is_missing_and_does_not_make_it(
     ears.start()
     assert not heard.wait(1.0)
     sent_until(heard.is_set, make(kafka_settings, "not-yet"), topic)
+    ears.end()
+    assert heard.is_set()
+
+
+def test_who_is_refused_hears_as_soon_as_it_may(
+    city: City, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("connectors.librdkafka.hearing.LATER_S", 0.2)
+    heard, topic, group = Event(), f"{city.prefix}reports.urgent", f"{city.prefix}others"
+    ears = Hearing(for_librdkafka(city.of("spotter")), topic, group, heard.set)
+    ears.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while "is not heard" not in caplog.text and ears.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "Group authorization failed" in caplog.text
+    with Cluster(city.door) as cluster:
+        cluster.allow({Grant(f"{city.prefix}spotter", "READ", "GROUP", group)})
+    sent_until(heard.is_set, city.of("source.hotline-12345"), topic)
     ears.end()
     assert heard.is_set()
 

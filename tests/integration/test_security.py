@@ -20,8 +20,10 @@ from connectors.kafka.config import for_aiokafka, for_faust, for_kafka_python, f
 from connectors.librdkafka.doorstep import refusal
 from deploy.stack.servers import KafkaServer
 from pipeline.errors import ConfigFaults
+from pipeline.runtime.kafka.brought import _credentials
 from pipeline.settings import KafkaSettings
 from tests.integration.secured import SECRET, City, begun
+from tests.support.servers import DoorsServer
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +87,7 @@ def read_by_librdkafka(settings: KafkaSettings, topic: str, group: str) -> bytes
 def read_by_faust(settings: KafkaSettings, topic: str, group: str) -> bytes:
     """Faust's own way from credentials to its client."""
     access = for_faust(settings)
-    app = faust.App(
-        group, broker=list(access.brokers),
-        broker_credentials=faust.SASLCredentials(
-            username=access.username, password=access.password, mechanism=access.mechanism,
-            ssl_context=access.ssl_context,
-        ),
-    )  # fmt: skip
+    app = faust.App(group, broker=list(access.brokers), broker_credentials=_credentials(access))
 
     async def read() -> bytes:
         consumer = AIOKafkaConsumer(
@@ -117,6 +113,43 @@ def test_every_producer_comes_in_by_password_over_tls(city: City, send: Callable
 def test_every_consumer_comes_in_by_password_over_tls(city: City, read: Callable[..., bytes]) -> None:
     group = f"{city.prefix}department.water.{read.__name__}"
     assert read(city.of("department.water"), f"{city.prefix}assignments.water", group) == b"value"
+
+
+Send, Take = Callable[[KafkaSettings, str], None], Callable[[KafkaSettings, str, str], bytes]
+CLIENTS: dict[str, tuple[Send, Take]] = {
+    "kafka-python": (sent_by_kafka_python, read_by_kafka_python),
+    "aiokafka": (sent_by_aiokafka, read_by_aiokafka),
+    "librdkafka": (sent_by_librdkafka, read_by_librdkafka),
+    "Faust": (sent_by_aiokafka, read_by_faust),
+}
+DOORS = {
+    "SHA-256": ("users", {"protocol": "SASL_PLAINTEXT", "mechanism": "SCRAM-SHA-256"}),
+    "SHA-512 without TLS": ("users", {"protocol": "SASL_PLAINTEXT", "mechanism": "SCRAM-SHA-512"}),
+    "TLS without users": ("tls", {"protocol": "SSL", "username": "", "password": ""}),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_comes_in_by_the_other_doors(
+    city: City, kafka_secured: DoorsServer, client: str, door: str
+) -> None:
+    (name, words), (send, read) = DOORS[door], CLIENTS[client]
+    there = {**words, "bootstrap": kafka_secured.door(name)}
+    send(replace(city.of("source.hotline-12345"), **there), f"{city.prefix}reports.hotline")
+    group = f"{city.prefix}department.water.{client}-{door}"
+    assert read(replace(city.of("department.water"), **there), f"{city.prefix}assignments.water", group) == b"value"
+
+
+@pytest.mark.parametrize(("door", "field"), [("users", "WANGGE_KAFKA_USER"), ("tls", "WANGGE_KAFKA_CA")])
+def test_the_other_doors_are_no_less_shut(
+    city: City, kafka_secured: DoorsServer, foreign_authority: str, door: str, field: str
+) -> None:
+    words = {"users": {"protocol": "SASL_PLAINTEXT", "mechanism": "SCRAM-SHA-256", "password": "wrong"},
+             "tls": {"protocol": "SSL", "ca_file": foreign_authority}}[door]  # fmt: skip
+    fault = refusal(replace(city.of("sink"), **{**words, "bootstrap": kafka_secured.door(door)}), 20)
+    assert fault is not None
+    assert fault.field == field
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from deploy.stack.servers import ClickHouseServer, KafkaServer, Security, Server
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from tests.support.servers import (
     USERS,
+    DoorsServer,
     FrontServer,
     Servers,
     clickhouse_settings_of,
@@ -46,10 +47,10 @@ def kafka(shared_folder: Path) -> KafkaServer:
 
 
 @pytest.fixture(scope="session")
-def kafka_secured(shared_folder: Path) -> KafkaServer:
-    """A broker with a secured listener where nobody but ``admin`` may do anything without an ACL, for all."""
+def kafka_secured(shared_folder: Path) -> DoorsServer:
+    """A broker with secured listeners where nobody but ``admin`` may do anything without an ACL, for all."""
     folder = shared_folder / "kafka-secured"
-    return KafkaServer(folder, security=Security(users=USERS), quick=True, leash=controller()).start()
+    return DoorsServer(folder, security=Security(users=USERS), quick=True, leash=controller()).start()
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,15 @@ from typing import Any, TypeVar
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error
 
+from deploy.stack import tls
 from deploy.stack.places import HOST
 from deploy.stack.servers import ClickHouseServer, KafkaServer, MosquittoServer, PrometheusServer, Security, Server
-from pipeline.settings import ClickHouseSettings, KafkaSettings
+from pipeline.settings import MECHANISMS, ClickHouseSettings, KafkaSettings
 from tests.support.front.disturbance import Disturbance, Switch
 
 ROOT = Path(__file__).parents[2]
 USERS = {"admin": "admin-secret"}
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 S = TypeVar("S", bound=Server)
 
 
@@ -68,6 +70,35 @@ class FrontServer(Server):
         folder = self.folder / "data"
         folder.mkdir(parents=True, exist_ok=True)
         return Switch(folder)
+
+
+class DoorsServer(KafkaServer):
+    """A secured broker with two doors more: users without TLS (both mechanisms), and TLS without users.
+
+    Who comes in without a user is the operator, as by the plain listener.
+    """
+
+    port_names = (*KafkaServer.port_names, "users", "tls")
+
+    def prepare(self) -> None:
+        """Open the further doors."""
+        places = {name.upper(): port for name, port in self.ports.items()}
+        listeners = {name: f"{name}://{HOST}:{port}" for name, port in places.items()}
+        self.further |= {
+            "listeners": ",".join(listeners.values()),
+            "advertised.listeners": ",".join(place for name, place in listeners.items() if name != "CONTROLLER"),
+            "listener.security.protocol.map": "PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,"
+            "USERS:SASL_PLAINTEXT,TLS:SSL",
+            "listener.name.users.sasl.enabled.mechanisms": ",".join(MECHANISMS),
+            **{f"listener.name.users.{one.lower()}.sasl.jaas.config": SCRAM for one in MECHANISMS},
+            "listener.name.tls.ssl.keystore.type": "PEM",
+            "listener.name.tls.ssl.keystore.location": str(tls.certify(self.folder / "tls")[1]),
+        }
+        super().prepare()
+
+    def door(self, name: str) -> str:
+        """``host:port`` of one of its listeners."""
+        return f"{HOST}:{self.ports[name]}"
 
 
 def kafka_settings_of(server: KafkaServer, *, user: str = "", password: str = "", prefix: str = "") -> KafkaSettings:

@@ -116,6 +116,21 @@ def test_the_canary_writes_every_input_and_sees_where_its_records_end() -> None:
     }
 
 
+def test_the_bridge_writes_readings_and_what_it_refuses_and_has_no_other_right() -> None:
+    assert may("bridge", "WRITE") == {"readings.sensor", "quarantine"}
+    assert len([grant for grant in ALL if grant.principal == "bridge"]) == 2
+    assert "quarantine" not in may("source.iot-gateway", "WRITE")
+
+
+def test_nobody_has_a_right_that_its_process_does_not_use() -> None:
+    assert {one.principal for one in ALL if one.name == "readings.sensor" and one.operation == "WRITE"} == {
+        "source.iot-gateway", "bridge", "clock", "desk"
+    }  # fmt: skip
+    assert may("spotter", "WRITE", "TRANSACTIONAL_ID") == set(), "it sends without transactions"
+    assert may("assess", "WRITE") == may("boards", "READ") == {"notices"}
+    assert may("assess", "READ") == may("boards", "WRITE") == set()
+
+
 def test_operators_read_and_write_no_record() -> None:
     theirs = [grant for grant in ALL if grant.principal == "operator"]
     assert theirs

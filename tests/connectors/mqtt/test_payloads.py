@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.mqtt.payloads import QUARANTINE, Payloads
+from pipeline.errors import ConfigFaults
 from pipeline.events.facts import RecordQuarantined
 from pipeline.wire.serde import decode, decode_struct, encode
 from schemas.text import body_from_text
@@ -39,8 +40,31 @@ def test_avro_and_plain_fields_need_no_mapping() -> None:
     (from_avro,) = Payloads().records("any", encode("SensorReadings", body), NOW)
     (from_json,) = Payloads().records("any", json.dumps(readings("n-7")).encode(), NOW)
     assert from_avro.value == from_json.value
-    (report,) = Payloads().records("any", encode("HotlineOrder", body_from_text("HotlineOrder", order())), NOW)
-    assert report.topic == "reports.hotline"
+
+
+ACTION = {"source_system": "x", "source_ref": "1", "case_id": "wtw3sj-20260316-000000000001", "action": "sign",
+          "actor_unit": "water", "at": AT_MS, "received_at": AT_MS}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic"),
+    [
+        pytest.param(encode("HotlineOrder", body_from_text("HotlineOrder", order())), "reports.hotline", id="a report"),
+        pytest.param(json.dumps({"schema": "CaseAction", **ACTION}).encode(), "actions.water", id="an action"),
+    ],
+)
+def test_nobody_on_the_mqtt_broker_reports_or_acts_for_others(payload: bytes, topic: str) -> None:
+    (record,) = Payloads().records("any", payload, NOW)
+    fact = decode_struct(record.value)
+    assert isinstance(fact, RecordQuarantined)
+    assert (record.topic, fact.reason, fact.raw) == (QUARANTINE, "unknown_schema", payload)
+    assert topic in fact.remedy
+
+
+@pytest.mark.parametrize("options", [{"schema": "HotlineOrder"}, {"mapping": "police-110"}, {"schema": "Nothing"}])
+def test_a_bridge_of_what_it_may_not_write_does_not_start(options: dict[str, str]) -> None:
+    with pytest.raises(ConfigFaults, match="producer of its topic"):
+        Payloads(**options)
 
 
 @pytest.mark.parametrize(
