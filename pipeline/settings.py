@@ -6,6 +6,7 @@ What the rules are is not here: that is the reference set.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -166,6 +167,9 @@ def kafka_settings_from(environment: Mapping[str, str] | None = None) -> KafkaSe
         if not host or not port.isdigit():
             read.fault("WANGGE_KAFKA", found.bootstrap, "give host:port, several parted by commas")
             break
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,80}", found.prefix):
+        remedy = "use letters, digits, dots, - and _ only, 80 at most: Kafka knows no other names"
+        read.fault("WANGGE_KAFKA_PREFIX", found.prefix, remedy)
     if found.sasl and not (found.username and found.password):
         read.fault("WANGGE_KAFKA_USER", found.username, f"{found.protocol} needs WANGGE_KAFKA_USER and _PASSWORD")
     read.done()

@@ -128,6 +128,8 @@ def test_a_protocol_says_who_is_asked_for_a_name_and_what_is_encrypted(protocol:
         pytest.param("WANGGE_KAFKA_PROTOCOL", "sasl_ssl", id="a protocol in small letters"),
         pytest.param("WANGGE_KAFKA_MECHANISM", "PLAIN", id="a mechanism that sends the password"),
         pytest.param("WANGGE_KAFKA_CA", "/nowhere/ca.pem", id="a file that is not there"),
+        pytest.param("WANGGE_KAFKA_PREFIX", "杭州.", id="a prefix that Kafka cannot have in a name"),
+        pytest.param("WANGGE_KAFKA_PREFIX", "h" * 81, id="a prefix that leaves too little for names"),
         pytest.param("WANGGE_KAFKA_SESSION_MS", "5999", id="a session that is too short"),
         pytest.param("WANGGE_KAFKA_SESSION_MS", "300001", id="a session that is too long"),
         pytest.param("WANGGE_KAFKA_SESSION_MS", "10s", id="a session with a unit"),

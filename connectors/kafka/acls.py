@@ -74,7 +74,10 @@ class Principals:
 
 def load_principals(path: Path) -> Principals:
     """Read the file. Raises :class:`ConfigFaults` with every fault."""
-    text = yaml.safe_load(path.read_text("utf-8"))
+    try:
+        text = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigFaults([Fault(path.name, "principals", str(error)[:120], "write YAML")]) from error
     faults = list(_faults(path.name, text))
     if faults:
         raise ConfigFaults(faults)

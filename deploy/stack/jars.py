@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 LIST = HERE / "jars.sha256"
 PROJECT = HERE / "pom.xml"
 CHECKED = ".checked"
+KAFKA, JAVA = "4.1.0", 17
+"""Which Kafka is started, and the oldest Java that runs it. A test holds lists, set-up and pages to this."""
 
 
 def jar_folder() -> Path:

@@ -12,6 +12,7 @@ from pipeline.commands import backfill_fill as filling
 from pipeline.commands import backfill_swap as swapping
 from pipeline.commands.options import JSON, QUIET, as_document, moment
 from pipeline.errors import StopRun
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty, settings_from
 
 WORK = click.option(
     "--work", type=click.Path(path_type=Path, file_okay=False), required=True,
@@ -75,6 +76,11 @@ def fill_command(
     from pipeline.runtime.backfilling import Work
 
     now = int(time.time() * 1000)
+    refuse_faulty(
+        lambda: moment("--from", since, now), lambda: moment("--to", until, now),
+        lambda: filling.later("--stop-at", stop_at, now), lambda: filling.offsets_of("--from-offset", begins),
+        lambda: filling.offsets_of("--to-offset", ends), settings_from, kafka_settings_from, clickhouse_settings_from,
+    )  # fmt: skip
     period = moment("--from", since, now), moment("--to", until, now)
     deadline = filling.later("--stop-at", stop_at, now)
     offsets = filling.offsets_of("--from-offset", begins), filling.offsets_of("--to-offset", ends)
@@ -114,6 +120,7 @@ def compare_command(work: Path, everything: bool, as_json: bool) -> None:
     from connectors.sinks.clickhouse.shadow import alike
     from pipeline.runtime.backfilling import Work
 
+    refuse_faulty(kafka_settings_from, clickhouse_settings_from)
     with Work(work) as folder, swapping.Shadowed(swapping.plan_of(folder)) as shadow:
         swapping.not_swapped(folder)
         found = list(shadow.differences())
@@ -141,6 +148,7 @@ def swap_command(work: Path, accept: bool, dry_run: bool, as_json: bool) -> None
     from connectors.sinks.clickhouse.shadow import alike
     from pipeline.runtime.backfilling import Work
 
+    refuse_faulty(kafka_settings_from, clickhouse_settings_from)
     with Work(work) as folder, swapping.Shadowed(swapping.plan_of(folder)) as shadow:
         begun = folder.kept("swap")
         found = [] if begun else list(shadow.differences())
@@ -170,6 +178,7 @@ def drop_command(work: Path, yes: bool, as_json: bool) -> None:
     """
     from pipeline.runtime.backfilling import Work
 
+    refuse_faulty(kafka_settings_from, clickhouse_settings_from)
     with Work(work) as folder, swapping.Shadowed(swapping.plan_of(folder)) as shadow:
         name = shadow.name
         if yes:

@@ -177,12 +177,15 @@ def other_than(
 
 
 def offsets_of(option: str, given: tuple[str, ...]) -> dict[str, int]:
-    found = {}
+    found, faults = {}, []
     for text in given:
         name, _, number = text.rpartition("=")
         if not number.isascii() or not number.isdigit() or not name.rpartition("/")[2].isdigit():
-            raise ConfigFaults([Fault("arguments", option, text, "write TOPIC/PARTITION=N, as facts.cases/0=1200")])
-        found[name] = int(number)
+            faults.append(Fault("arguments", option, text, "write TOPIC/PARTITION=N, as facts.cases/0=1200"))
+        else:
+            found[name] = int(number)
+    if faults:
+        raise ConfigFaults(faults)
     return found
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import click
 from pipeline.commands.standing import place_of
 from pipeline.errors import NeighbourAway, StopRun
 from pipeline.runtime.logs import log_to_stderr
+from pipeline.settings import kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
     from connectors.kafka.publisher import Publisher
@@ -71,6 +73,10 @@ def mqtt_command(
     from connectors.mqtt.payloads import Payloads
 
     quiet()
+    addresses = [("--broker", broker), *([("--health", health)] if health else [])]
+    refuse_faulty(
+        *(partial(place_of, *given) for given in addresses), lambda: Payloads(mapping, schema), kafka_settings_from
+    )
     host, port = place_of("--broker", broker)
     password = password_file.read_text("utf-8").splitlines()[0] if password_file else ""
     place = MqttPlace(host, port, topics, client_id, int(mqtt_version), username, password, str(ca or ""))
@@ -95,7 +101,6 @@ def mqtt_command(
 def _publisher(stopped: Callable[[], bool], *, wait: bool) -> Publisher | None:
     """A publisher as soon as Kafka is there; ``None`` when asked to stop before."""
     from connectors.kafka.publisher import Publisher
-    from pipeline.settings import kafka_settings_from
 
     settings, pause = kafka_settings_from(), 0.5
     while not stopped():

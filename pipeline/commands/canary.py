@@ -15,6 +15,7 @@ from pipeline.commands.options import JSON, as_document, table
 from pipeline.commands.standing import place_of
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 from pipeline.runtime.metrics import LANES
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
     from pipeline.runtime.canary import Canary, Sighting
@@ -53,18 +54,19 @@ def canary_command(
       wangge canary --once --patience 20 --json
       wangge canary --lane hotline --lane sensor --device d1 --every 10
     """
+    servers = [] if dry_run else [kafka_settings_from, *([clickhouse_settings_from] if clickhouse else [])]
+    refuse_faulty(lambda: ways(lanes, device), lambda: place_of("--health", health), *servers)
     chosen = ways(lanes, device)
     if dry_run:
         click.echo(_planned(chosen, device))
         return
-    host, port = place_of("--health", health)
     with ExitStack() as stack:
         canary = _opened(stack, chosen, device, patience, clickhouse)
         if once:
             sys.exit(_once(canary, as_json=as_json))
         from pipeline.runtime.health import HealthServer
 
-        stack.enter_context(HealthServer(canary.instruments, host, port))
+        stack.enter_context(HealthServer(canary.instruments, *place_of("--health", health)))
         _for_ever(canary, every)
 
 
@@ -88,9 +90,7 @@ def _opened(stack: ExitStack, lanes: Sequence[str], device: str, patience: float
     from connectors.kafka.tail import Tail
     from pipeline.runtime.canary import FACT_TOPICS, Canary
     from pipeline.runtime.instruments import Instruments
-    from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
-    refuse_faulty(kafka_settings_from, *([clickhouse_settings_from] if clickhouse else []))
     settings = kafka_settings_from()
     instruments = Instruments("canary", needs=("kafka", *(["clickhouse"] if clickhouse else [])))
     rows = _rows(stack, instruments) if clickhouse else None
@@ -104,7 +104,6 @@ def _opened(stack: ExitStack, lanes: Sequence[str], device: str, patience: float
 def _rows(stack: ExitStack, instruments: Instruments) -> Any:
     """Which of some facts ClickHouse has; none while it is away."""
     from connectors.sinks.clickhouse.server import Server
-    from pipeline.settings import clickhouse_settings_from
 
     settings = clickhouse_settings_from()
     server = Server(settings, patience=5.0)

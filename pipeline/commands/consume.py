@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.errors import ConfigFaults, Fault, InvalidRecord, NeighbourAway, StopRun
 from pipeline.events.facts import CaseDispatched
-from pipeline.settings import KafkaSettings
+from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty, settings_from
 
 if TYPE_CHECKING:
     from pipeline.events.status import CaseStatus
@@ -58,10 +58,11 @@ def consume_command(
       echo '{"case_id": "CASE", "action": "sign"}' | wangge consume --department water --answer - --person P0100
     """
     from connectors.kafka.faults import quiet
-    from pipeline.settings import kafka_settings_from
 
     quiet()
-    _check(department, source, answer)
+    refuse_faulty(
+        lambda: _check(department, source, answer), kafka_settings_from, *((settings_from,) if answer else ())
+    )
     settings = kafka_settings_from()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to stop: commit what was read, leave
     try:
@@ -111,7 +112,6 @@ def _answer(settings: KafkaSettings, department: str, path: Path, person: str, *
     from connectors.kafka.department import Answers
     from connectors.kafka.publisher import Publisher
     from pipeline.domain.reference.load import load_reference
-    from pipeline.settings import settings_from
 
     moves = load_reference(settings_from().reference).tables.lifecycle
     sender = _Unsent() if dry_run else Publisher(settings)

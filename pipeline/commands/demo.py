@@ -17,7 +17,7 @@ from pipeline.commands.run import responder_of
 from pipeline.commands.summary import run_summary
 from pipeline.runtime.running import RunRequest, run
 from pipeline.runtime.workspace import Workspace
-from pipeline.settings import settings_from
+from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty, settings_from
 from pipeline.simulation.simulate import simulate
 
 DAY = date(2026, 3, 16)
@@ -56,6 +56,8 @@ def demo_command(
       wangge demo --kafka --workers 3
       WANGGE_KAFKA=kafka:9092 wangge demo --kafka --scale 0.2
     """
+    servers = [kafka_settings_from, *([clickhouse_settings_from] if sink else [])] if kafka else []
+    refuse_faulty(settings_from, *servers)
     for name in ("city", "store"):
         shutil.rmtree(out / name, ignore_errors=True)
     click.echo(f"simulating {days} day(s) of a district at scale {scale:g} (seed {seed}) into {out / 'city'}", err=True)

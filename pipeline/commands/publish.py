@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from pipeline.commands.options import JSON, as_document
 from pipeline.commands.progress import Progress
 from pipeline.errors import NeighbourAway, StopRun
+from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 if TYPE_CHECKING:
     from pipeline.runtime.publishing import Published, PublishRequest
@@ -52,8 +53,10 @@ def publish_command(
       zcat 110.jsonl.gz | wangge publish - --mapping police-110 --json
       wangge publish out/district --rate 1000
     """
+    from connectors.sources.shapes import shape_of
     from pipeline.runtime.publishing import PublishRequest
 
+    refuse_faulty(lambda: shape_of("", schema, mapping), settings_from, *(() if dry_run else (kafka_settings_from,)))
     request = PublishRequest(urgent, department, rate, None if dry_run else resume)
     shown = sys.stderr.isatty() if progress is None else progress
     with Progress(enabled=shown) as bar:
@@ -78,7 +81,6 @@ def _published(
     from pipeline.domain.reference.load import load_reference
     from pipeline.runtime.publishing import DryRun, Publishing
     from pipeline.runtime.screening import screen_of
-    from pipeline.settings import kafka_settings_from, settings_from
 
     quiet()
     schema, mapping, city = shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.runtime import refused
 from pipeline.runtime.city import load_city, topology_of
 from pipeline.runtime.running import RunRequest, run
 from pipeline.runtime.workspace import Workspace
-from pipeline.settings import settings_from
+from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 STORE = click.option("--store", type=click.Path(path_type=Path, file_okay=False), help="Folder of a store.")
 KAFKA = click.option(
@@ -58,7 +58,7 @@ def list_refused(
       wangge quarantine list --store S --limit 10
       wangge quarantine list --kafka --topic reports.hotline --since 2026-03-16T00:00:00+08:00 --json
     """
-    store = _store(store, on_kafka, filters)
+    _check(store, on_kafka, filters, on_topic=[lambda: kafka.wanted(reason, filters)])
     if store is None:
         kafka.list_refused(kafka.wanted(reason, filters), limit, as_json=as_json)
         return
@@ -86,7 +86,7 @@ def show_refused(record: str, store: Path | None, on_kafka: bool, personal: bool
       wangge quarantine show reports.hotline:3:1742 --kafka
       wangge quarantine show reports.hotline:3:1742 --kafka --personal
     """
-    store = _store(store, on_kafka, {"--personal": "" if on_kafka or not personal else "yes"})
+    _check(store, on_kafka, {"--personal": "" if on_kafka or not personal else "yes"})
     if store is None:
         kafka.show_refused(record, personal=personal, as_json=as_json)
         return
@@ -118,8 +118,9 @@ def mend_refused(
       wangge quarantine mend "file:hotline.avro:0:17" --store S --set received_at=2026-03-16T08:00:00+08:00
       wangge quarantine mend reports.hotline:3:1742 --kafka --set lon=121.47 --set lat=31.23 --dry-run
     """
+    given = {"--city": str(city or ""), "--dry-run": "" if on_kafka or not dry_run else "yes"}
+    _check(store, on_kafka, given, lambda: _changes(pairs), on_topic=[settings_from])
     changes = _changes(pairs)
-    store = _store(store, on_kafka, {"--city": str(city or ""), "--dry-run": "" if on_kafka or not dry_run else "yes"})
     if store is None:
         wish = kafka.wanted("", {}, record)
         kafka.send_again(wish, 1, changes, city=city, dry_run=dry_run, as_json=as_json)
@@ -154,7 +155,9 @@ def replay_refused(
       wangge quarantine replay --kafka --reason unknown_schema --until 10m --limit 1000 --dry-run
       wangge quarantine replay --kafka --source new-app --set datum=wgs84
     """
-    store = _store(store, on_kafka, {**filters, "--city": str(city or ""), "--set": " ".join(pairs)})
+    given = {**filters, "--city": str(city or ""), "--set": " ".join(pairs)}
+    readers = (lambda: _changes(pairs), settings_from)
+    _check(store, on_kafka, given, *readers, on_topic=[lambda: kafka.wanted(reason, filters)])
     if store is None:
         wish = kafka.wanted(reason, filters)
         kafka.send_again(wish, limit, _changes(pairs), city=city, dry_run=dry_run, as_json=as_json)
@@ -163,7 +166,8 @@ def replay_refused(
     with Workspace(store, create=False) as workspace:
         mends = refused.Mends(workspace.folder / "kept")
         topology = topology_of(load_city(settings.reference, workspace.city_folder), settings)
-        passing, failing = _sorted(workspace, topology, mends.read(), refused.listed(workspace.tables(), reason, limit))
+        rows = _unsent(workspace, mends.read(), reason, limit)
+        passing, failing = _sorted(workspace, topology, mends.read(), rows)
         if dry_run or not passing:
             result = {"would_pass": len(passing), "refused_again": failing, "sent": 0}
             click.echo(as_document(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
@@ -176,8 +180,17 @@ def replay_refused(
     echo({**answers, "sent": len(passing), "refused_again": failing}, as_json)
 
 
-def _store(store: Path | None, on_kafka: bool, for_kafka: Mapping[str, str | None]) -> Path | None:
-    """The folder, or ``None`` for Kafka. Raises :class:`ConfigFaults` for both, neither, and options of the other."""
+def _check(
+    store: Path | None, on_kafka: bool, for_kafka: Mapping[str, str | None], *readers: Callable[[], object],
+    on_topic: Sequence[Callable[[], object]] = (),
+) -> None:  # fmt: skip
+    """Raise :class:`ConfigFaults` with all faults at once; those of Kafka and ``on_topic`` where that is meant."""
+    servers = (kafka_settings_from, *on_topic) if on_kafka else ()
+    refuse_faulty(lambda: _one_place(store, on_kafka, for_kafka), *readers, *servers)
+
+
+def _one_place(store: Path | None, on_kafka: bool, for_kafka: Mapping[str, str | None]) -> None:
+    """Raises :class:`ConfigFaults` for a store and Kafka, for neither, and for options of the other."""
     if on_kafka == (store is not None):
         raise ConfigFaults(
             [Fault("arguments", "--store", str(store or ""), "name a store or give --kafka, one of them")]
@@ -186,7 +199,6 @@ def _store(store: Path | None, on_kafka: bool, for_kafka: Mapping[str, str | Non
     if store is not None and given:
         told = ((name if name.startswith("-") else f"--{name}", str(value)) for name, value in given.items())
         raise ConfigFaults([Fault("arguments", name, value, "only with --kafka") for name, value in told])
-    return store
 
 
 def _changes(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -204,6 +216,13 @@ def _row(workspace: Workspace, record: str) -> dict[str, Any]:
     return {**rows[0], "id": record}
 
 
+def _unsent(workspace: Workspace, mends: dict[str, Any], reason: str, limit: int) -> list[dict[str, Any]]:
+    """The first so many that were not sent again yet, so that the next call goes on behind them."""
+    sent = {record for record, mend in mends.items() if mend["sent"]}
+    rows = refused.listed(workspace.tables(), reason, limit + len(sent))
+    return [row for row in rows if row["id"] not in sent][:limit]
+
+
 def _sorted(
     workspace: Workspace, topology: Any, mends: dict[str, Any], rows: list[dict[str, Any]]
 ) -> tuple[list[tuple[str, Any]], dict[str, int]]:
@@ -212,8 +231,6 @@ def _sorted(
     failing: dict[str, int] = {}
     for row in rows:
         mend = mends.get(row["id"], {})
-        if mend.get("sent"):
-            continue
         arrival = refused.mended(workspace.kept, row, mend)
         why = refused.would_pass(topology, arrival, row, mend)
         if why:

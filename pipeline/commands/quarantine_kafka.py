@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import click
 
 from pipeline.commands.options import as_document, at_text, moment, table
 from pipeline.errors import ConfigFaults, Fault, Reason, StopRun
-from pipeline.settings import KafkaSettings, kafka_settings_from, settings_from
+from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty, settings_from
 
 if TYPE_CHECKING:
     from pipeline.runtime.kafka.refused_records import Judge, Refused, Wanted
@@ -43,11 +44,16 @@ def wanted(reason: str, filters: Mapping[str, str | None], record: str = "") -> 
     """What the options ask for. Raises :class:`ConfigFaults`."""
     from pipeline.runtime.kafka.refused_records import Wanted
 
+    now = int(time.time() * 1000)
+    bounds = [partial(moment, f"--{name}", filters.get(name), now) for name in ("since", "until")]
+    refuse_faulty(lambda: _known(reason), *bounds)
+    since, until = (bound() for bound in bounds)
+    return Wanted(reason, filters.get("topic") or "", filters.get("source") or "", since, until, record)
+
+
+def _known(reason: str) -> None:
     if reason and reason not in {*Reason}:
         raise ConfigFaults([Fault("arguments", "--reason", reason, f"use one of {', '.join(Reason)}")])
-    now = int(time.time() * 1000)
-    since, until = (moment(f"--{name}", filters.get(name), now) for name in ("since", "until"))
-    return Wanted(reason, filters.get("topic") or "", filters.get("source") or "", since, until, record)
 
 
 def list_refused(wish: Wanted, limit: int, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from pipeline.commands.options import JSON, as_document, table
 from pipeline.commands.standing import place_of, until_stopped
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.runtime.logs import log_to_stderr
-from pipeline.settings import KafkaSettings, kafka_settings_from
+from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty
 
 
 @click.command("retry")
@@ -34,23 +34,27 @@ def retry_command(health: str, log_level: str, dry_run: bool, die_at: str | None
       wangge retry --dry-run --json
       WANGGE_KAFKA_INSTANCE=retry-1 wangge retry --health 127.0.0.1:9616
     """
-    from pipeline.runtime.kafka.points import dying_at, nothing
-
-    host, port = place_of("--health", health)
+    refuse_faulty(lambda: place_of("--health", health), lambda: _point(die_at), kafka_settings_from)
     kafka = kafka_settings_from()
     if dry_run:
         rows = _waiting(kafka)
         click.echo(as_document({"waiting": rows}) if as_json else table(rows))
         return
+    log_to_stderr(log_level, as_json=as_json)
+    _serve(kafka, place_of("--health", health), _point(die_at))
+
+
+def _point(die_at: str | None) -> Any:
+    """What is called at each point of the loop. Raises :class:`ConfigFaults`."""
+    from pipeline.runtime.kafka.points import dying_at, nothing
+
     try:
-        point = dying_at(die_at) if die_at else nothing
+        return dying_at(die_at) if die_at else nothing
     except ValueError as fault:
         raise ConfigFaults([Fault("arguments", "--die-at", str(die_at), str(fault))]) from fault
-    log_to_stderr(log_level, as_json=as_json)
-    _serve(kafka, host, port, point)
 
 
-def _serve(kafka: KafkaSettings, host: str, port: int, point: Any) -> None:
+def _serve(kafka: KafkaSettings, place: tuple[str, int], point: Any) -> None:
     from connectors.kafka.config import for_librdkafka
     from pipeline.runtime.health import HealthServer
     from pipeline.runtime.instruments import Instruments
@@ -62,7 +66,7 @@ def _serve(kafka: KafkaSettings, host: str, port: int, point: Any) -> None:
     member = Resender(
         kafka.prefix, joining(config, kafka), writing(config, kafka, name, point), instruments, point=point
     )
-    with HealthServer(instruments, host=host, port=port):
+    with HealthServer(instruments, *place):
         member.run(until_stopped())
 
 

@@ -14,6 +14,7 @@ from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
+    from connectors.sinks.clickhouse.faultpoints import FaultPoints
     from connectors.sinks.clickhouse.figures import SinkFigures
 
 
@@ -46,22 +47,17 @@ def sink_command(
       WANGGE_CLICKHOUSE=ch1:9000 WANGGE_KAFKA=k1:9092 wangge sink --writers 4
     """
     from connectors.sinks.clickhouse.consumer import Options
-    from connectors.sinks.clickhouse.faultpoints import FaultPoints
     from connectors.sinks.clickhouse.figures import SinkFigures
     from connectors.sinks.clickhouse.flush import Limits
     from connectors.sinks.clickhouse.process import log_as_json, run_sink
     from pipeline.runtime.collector import SERVER, ease_collector
 
-    try:
-        armed = FaultPoints.from_text(points)
-    except ValueError as fault:
-        raise ConfigFaults([Fault("arguments", "--fault-point", ", ".join(points), str(fault))]) from fault
+    address = (lambda: place_of("--health", health)) if health else _nothing
+    refuse_faulty(address, lambda: _armed(points), kafka_settings_from, clickhouse_settings_from)
     limits = Limits(records=records, least_records=min(500, records), longest_ms=age_ms, shortest_ms=min(200, age_ms))
     options = Options(
-        limits, memory_mb * 1_000_000, points=armed, accept_gap=accept_gap, rebuild_changed=rebuild_changed
+        limits, memory_mb * 1_000_000, points=_armed(points), accept_gap=accept_gap, rebuild_changed=rebuild_changed
     )  # fmt: skip
-    address = (lambda: place_of("--health", health)) if health else _nothing
-    refuse_faulty(address, kafka_settings_from, clickhouse_settings_from)
     figures = SinkFigures()
     log_as_json()
     ease_collector(SERVER)
@@ -79,6 +75,16 @@ def sink_command(
         click.echo(as_document(figures.document()))
     else:
         click.echo(f"{figures.records} records, {figures.rows} rows in {figures.blocks} blocks", err=True)
+
+
+def _armed(points: tuple[str, ...]) -> FaultPoints:
+    """Where this process is to die or to hang. Raises :class:`ConfigFaults`."""
+    from connectors.sinks.clickhouse.faultpoints import FaultPoints
+
+    try:
+        return FaultPoints.from_text(points)
+    except ValueError as fault:
+        raise ConfigFaults([Fault("arguments", "--fault-point", ", ".join(points), str(fault))]) from fault
 
 
 def _watched(figures: SinkFigures, health: str) -> Callable[[], None]:

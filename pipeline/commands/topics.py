@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import click
 
 from pipeline.commands.options import JSON, as_document, table
 from pipeline.errors import ConfigFaults, Fault
-from pipeline.settings import KafkaSettings, kafka_settings_from, settings_from
+from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty, settings_from
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 PRINCIPALS = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "principals.yaml"
@@ -50,6 +49,8 @@ class Found:
     steps: list[Any]
     missing: list[Any]
     stale: list[Any]
+    left: int | None = 0
+    """Grants that are missing on a broker with an authorizer, and not asked for; ``None``: this user may not look."""
 
 
 @click.group("topics")
@@ -85,7 +86,7 @@ def plan_topics(as_json: bool, acls: bool, **options: Any) -> None:
     """
     from connectors.kafka.admin import Cluster
 
-    settings, asked = kafka_settings_from(), Asked(**options)
+    settings, asked = _settings(options), Asked(**options)
     with Cluster(settings) as cluster:
         found = _found(cluster, asked, settings, acls=acls)
     _show(found, asked, settings, as_json=as_json, applied=False)
@@ -109,7 +110,8 @@ def apply_topics(
 ) -> None:
     """Create what is missing and correct settings; a second time it does nothing.
 
-    When one topic stands in the way, nothing is changed at all (exit code 2).
+    When one topic stands in the way, nothing is changed at all (exit code 2). On a broker with an authorizer nobody may
+    use a topic before its entries are there: give --acls.
 
     \b
     Examples:
@@ -122,7 +124,7 @@ def apply_topics(
     from connectors.kafka.admin import Cluster
     from connectors.kafka.plan import refused
 
-    settings, asked = kafka_settings_from(), Asked(**options)
+    settings, asked = _settings(options), Asked(**options)
     with Cluster(settings) as cluster:
         found = _found(cluster, asked, settings, acls=acls)
         if faults := refused(found.steps):
@@ -160,15 +162,20 @@ def _kept(config: Any) -> dict[str, str]:
     return {"cleanup": config.get("cleanup.policy", ""), "retention": days}
 
 
+def _settings(options: Mapping[str, Any]) -> KafkaSettings:
+    """How to reach Kafka, once nothing that can be known without it is faulty. Raises :class:`ConfigFaults`."""
+    from connectors.kafka.acls import load_principals
+
+    refuse_faulty(lambda: load_principals(options["principals"]), settings_from, kafka_settings_from)
+    return kafka_settings_from()
+
+
 def _found(cluster: Any, asked: Asked, settings: KafkaSettings, *, acls: bool) -> Found:
     """Compare what a city needs with what is there. Raises :class:`ConfigFaults`."""
     from connectors.kafka import acls as lists
     from connectors.kafka.plan import parameters, plan, wanted
     from pipeline.runtime.city import load_city
 
-    if not re.fullmatch(r"[A-Za-z0-9._-]{0,80}", settings.prefix):
-        remedy = "use letters, digits, dots, - and _ only: Kafka knows no other names"
-        raise ConfigFaults([Fault("environment", "WANGGE_KAFKA_PREFIX", settings.prefix, remedy)])
     reference = load_city(settings_from().reference, asked.city).reference
     principals = lists.load_principals(asked.principals)
     given = [name.strip() for name in asked.sources.split(",") if name.strip()]
@@ -178,11 +185,21 @@ def _found(cluster: Any, asked: Asked, settings: KafkaSettings, *, acls: bool) -
         remedy = f"there are {brokers} brokers: start more, or use --replication {brokers} for development"
         raise ConfigFaults([Fault("arguments", "--replication", str(asked.replication), remedy)])
     steps = plan(wanted(values, asked.replication, asked.partitions), cluster.topics())
-    if not acls:
-        return Found(steps, [], [])
     due = lists.grants(principals, values, lists.districts_of(reference), settings.prefix)
+    if not acls:
+        return Found(steps, [], [], _left(cluster, due))
     seen = cluster.grants()
     return Found(steps, sorted(due - seen), sorted(lists.stale(principals, seen, due, settings.prefix)))
+
+
+def _left(cluster: Any, due: Collection[Any]) -> int | None:
+    """How many grants are missing although nobody asked for them: none where the broker allows everything."""
+    from connectors.kafka.admin import NO_AUTHORIZER
+
+    try:
+        return len(set(due) - cluster.grants())
+    except ConfigFaults as told:
+        return 0 if told.faults == [NO_AUTHORIZER] else None
 
 
 def _show(
@@ -193,7 +210,7 @@ def _show(
         "counts": dict(Counter(step.action for step in found.steps)),
         "steps": [_row(step) for step in found.steps],
         "grants": [grant._asdict() for grant in found.missing],
-        "stale_grants": [grant._asdict() for grant in found.stale], "revoked": revoked,
+        "stale_grants": [grant._asdict() for grant in found.stale], "revoked": revoked, "grants_left": found.left,
     }  # fmt: skip
     if as_json:
         click.echo(as_document(document))
@@ -203,8 +220,19 @@ def _show(
     for title, grants in (("to allow", found.missing), ("given by no file", found.stale)):
         if grants:
             click.echo(f"\n{title}:\n" + "\n".join(f"  {grant}" for grant in grants))
+    if hint := _hint(found.left, applied=applied):
+        click.echo(f"\n{hint}")
     if not applied and (found.missing or any(step.action in ("create", "grow", "configure") for step in found.steps)):
         click.echo("\nnothing was changed: `wangge topics apply` does it")
+
+
+def _hint(left: int | None, *, applied: bool) -> str:
+    """What to say of access lists that were not asked for."""
+    if left is None:
+        return "access lists: the broker has some, and this user may not look at them: give --acls as the operator"
+    call = f"wangge topics {'apply' if applied else 'plan'} --acls"
+    denies = f"the broker has an authorizer and {left} entries are missing: what no entry allows it denies"
+    return f"access lists: {denies}. `{call}` {'adds' if applied else 'lists'} them" if left else ""
 
 
 def _row(step: Any) -> dict[str, Any]:

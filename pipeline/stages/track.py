@@ -16,6 +16,7 @@ from pipeline.events.base import Fate, Logged, Millis
 from pipeline.events.casework import CaseAction, NeighbourNotice
 from pipeline.events.facts import ActionRefused, CaseMoved, Fact, FeedbackSent
 from pipeline.stage import Change, Outcome, Settlement
+from pipeline.stages.authority import unauthorised
 from pipeline.stages.casebook import CaseBook
 from pipeline.stages.entries import CaseEntry
 from pipeline.stages.reclassify import RECLASSIFY, fault_of, reclassified, with_sides
@@ -37,16 +38,16 @@ def track(book: CaseBook, action: CaseAction, reference: Reference) -> Outcome:
     if action.action_id in case.acted:
         return Outcome(settled=(Settlement(CHANNEL, Fate.LOGGED, Logged.REDELIVERED),))
     move = reference.transition(case.state, action.action)
-    fault = _fault(case, action, move) or fault_of(case, action, reference)
+    fault = _fault(case, action, move, reference) or fault_of(case, action, reference)
     if move is None or fault:
         return refused(action, case.state, fault)
     return _moved(case, action, move, reference)
 
 
-def _fault(case: CaseEntry, action: CaseAction, move: Transition | None) -> str:
+def _fault(case: CaseEntry, action: CaseAction, move: Transition | None, reference: Reference) -> str:
     if move is None:
         return f"{action.action!r} is not possible in state {case.state!r}"
-    if fault := not_permitted(action, move):
+    if fault := not_permitted(case, action, move, reference):
         return fault
     if action.action in ("check_pass", "check_fail", "close") and case.handler and action.actor_person == case.handler:
         return "who handled a case may not check or close it (separation of powers)"
@@ -61,7 +62,7 @@ def _fault(case: CaseEntry, action: CaseAction, move: Transition | None) -> str:
     return ""
 
 
-def not_permitted(action: CaseAction, move: Transition) -> str:
+def not_permitted(case: CaseEntry, action: CaseAction, move: Transition, reference: Reference) -> str:
     """Why the actor or the reason does not allow the move; "" when they do."""
     if move.roles and action.actor_role not in move.roles:
         return f"role {action.actor_role!r} may not {action.action!r}: only {', '.join(move.roles)}"
@@ -69,7 +70,7 @@ def not_permitted(action: CaseAction, move: Transition) -> str:
         return f"{action.action!r} needs a reason"
     if move.reasons and action.reason_code and action.reason_code not in move.reasons:
         return f"reason {action.reason_code!r} is not one of {', '.join(move.reasons)}"
-    return ""
+    return unauthorised(case, action, reference)
 
 
 def refused(action: CaseAction, state: str, reason: str) -> Outcome:

@@ -67,7 +67,7 @@ def _fault(case: CaseEntry, action: CaseAction, report: str, reference: Referenc
     move = reference.transition(MERGED, UNMERGE)
     if move is None:
         return f"{UNMERGE!r} is no move of the lifecycle"
-    if fault := not_permitted(action, move):
+    if fault := not_permitted(case, action, move, reference):
         return fault
     if case.state == MERGED:
         return f"the case is part of {case.merged_into}: take the report out of that one" if report else ""

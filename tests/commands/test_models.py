@@ -66,14 +66,14 @@ def test_a_promoted_model_decides_in_a_run_and_people_correct_it(
     action = {
         "schema": "CaseAction", "source_system": "desk", "source_ref": "a1", "case_id": report["case_id"],
         "received_at": "2026-03-16T13:00:00+08:00", "at": "2026-03-16T13:00:00+08:00", "action": "reclassify",
-        "actor_role": "acceptor", "actor_unit": "centre", "reason_code": "wrong_category", "to_category": NOISE,
+        "actor_role": "acceptor", "actor_unit": "grid-centre", "reason_code": "wrong_category", "to_category": NOISE,
     }  # fmt: skip
     assert wangge("run", orders(tmp_path / "b.jsonl", action), *run).code == 0
     out = tmp_path / "corrections.csv"
     assert wangge("models", "corrections", "--store", store, "--out", out, "--json").document["rows"] == 1
     with out.open(encoding="utf-8", newline="") as rows:
         (row,) = csv.DictReader(rows)
-    assert (row["task"], row["before"], row["after"], row["by"]) == ("classify", WASTE, NOISE, "acceptor@centre")
+    assert (row["task"], row["before"], row["after"], row["by"]) == ("classify", WASTE, NOISE, "acceptor@grid-centre")
     assert TOLD in row["text"]
     assert trained(wangge, labels, tmp_path / "n", "--corrections", str(out))["rows"] == card["rows"] + 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.catalogue import FOLDER
 from tests.commands.conftest import Wangge
 from tests.commands.orders import NOON, an_order, without, written
 
@@ -166,6 +167,41 @@ def test_a_record_of_another_system_is_mended_by_its_own_names(wangge: Wangge, t
     assert replay(wangge, store)["sent"] == 1
     channels = wangge("sql", "SELECT channel FROM reports", "--store", store, "--json").document["data"]
     assert channels == [{"channel": "open311"}]
+
+
+def test_a_mapping_that_was_mended_lets_refused_records_pass_without_a_correction(
+    wangge: Wangge, tmp_path: Path, town: Path
+) -> None:
+    mapping, shipped = tmp_path / "app.yaml", FOLDER / "mappings" / "open311.yaml"
+    mapping.write_text(shipped.read_text("utf-8").replace("name: open311", "name: app"), "utf-8")
+    request = {"service_request_id": "a", "service_name": "Pothole", "requested_datetime": "2026-03-16T12:00:00"}
+    file, store = written(tmp_path / "requests.jsonl", [request]), tmp_path / "S"
+    wangge("run", file, "--mapping", mapping, "--store", store, "--city", town, "--no-answers", "--max-refused", "1")
+    assert replay(wangge, store)["refused_again"] == {"naive_time": 1}
+
+    time = "{from: requested_datetime, zone: Asia/Shanghai}"
+    rule = mapping.read_text("utf-8").replace("at: requested_datetime", f"at: {time}")
+    mapping.write_text(
+        rule.replace("[requested_datetime, updated_datetime]}", "requested_datetime, zone: Asia/Shanghai}")
+    )
+    assert replay(wangge, store, "--dry-run")["would_pass"] == 1
+    assert replay(wangge, store)["sent"] == 1
+    assert filed(wangge, store, "a") == ["filed"]
+
+
+def test_a_replay_sends_at_most_its_limit_and_the_next_one_goes_on_behind_it(
+    wangge: Wangge, tmp_path: Path, town: Path
+) -> None:
+    refs = ("1", "2", "3")
+    orders = [without(an_order(ref, lon=121.41 + int(ref) / 100), "received_at") for ref in refs]
+    store = tmp_path / "S"
+    options = ("--city", town, "--no-answers", "--max-refused", "1")
+    wangge("run", written(tmp_path / "orders.jsonl", orders), "--store", store, *options)
+    for row in wangge("quarantine", "list", "--store", store, "--json").document["records"]:
+        wangge("quarantine", "mend", row["id"], "--store", store, "--set", f"received_at={NOON}")
+    assert replay(wangge, store, "--limit", "2", "--dry-run")["would_pass"] == 2
+    assert [replay(wangge, store, "--limit", "2")["sent"] for _ in range(2)] == [2, 1]
+    assert [filed(wangge, store, ref) for ref in refs] == [["filed"]] * 3
 
 
 def test_two_inputs_of_one_name_keep_their_refused_records_apart(wangge: Wangge, tmp_path: Path, town: Path) -> None:

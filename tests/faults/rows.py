@@ -34,13 +34,18 @@ class Row(msgspec.Struct, kw_only=True):
     """Whether `wangge verify` found nothing missing, doubled, different or from nowhere."""
     seconds: float = 0.0
     notes: list[str] = []
+    unmet: list[str] = []
+    """What else the scenario was to show and did not."""
     broken: str = ""
     """Why the scenario did not run to its end."""
 
     @property
     def clean(self) -> bool:
-        """Ran to its end, killed whom it was to kill, nothing lost, nothing doubled, and `wangge verify` agrees."""
-        return not (self.broken or self.lost or self.doubled) and self.verified and self.kills >= self.wanted_kills
+        """Ran to its end, killed whom it was to kill, showed what it was to show, nothing lost, nothing doubled, and
+        `wangge verify` agrees.
+        """
+        wrong = self.broken or self.lost or self.doubled or self.unmet
+        return not wrong and self.verified and self.kills >= self.wanted_kills
 
     def cells(self) -> dict[str, object]:
         """The row by the columns of the table."""
@@ -80,7 +85,8 @@ def text_of(rows: Iterable[Row]) -> str:
 
 
 def _said(row: Row) -> Sequence[str]:
-    return [f"DID NOT END: {row.broken}", *row.notes] if row.broken else row.notes
+    broken = [f"DID NOT END: {row.broken}"] if row.broken else []
+    return [*broken, *(f"NOT SHOWN: {one}" for one in row.unmet), *row.notes]
 
 
 def _sum_of(rows: Sequence[Row]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from connectors.sinks.clickhouse.broker import GROUP
 from pipeline.wire.serde import encode
@@ -12,8 +14,8 @@ from tests.faults.judging import PATIENCE_S, judge
 from tests.faults.progress import Struck
 from tests.faults.rows import Row
 from tests.faults.scenarios import INTAKE, Scenario, Stage, frozen, patrol, until_killed, watch, with_spoiled
+from tests.faults.world import MEMORY_MB, Record, World
 from tests.faults.world import PATIENCE_S as INSERT_S
-from tests.faults.world import Record, World
 from tests.support.front.disturbance import Disturbance
 from tests.support.servers import FrontServer
 
@@ -26,6 +28,11 @@ LAG = 1_000_000
 AWAY_S = 60
 HANGING = 2
 """Inserts that hang: as many as the sink does at a time."""
+HELD_MB = 2 * MEMORY_MB
+"""Megabytes of records that may wait in a sink: what it was given, and fetches that were on their way. The flood alone
+would be half as much again."""
+MOST_MB = 160
+"""Megabytes that its process may take in all: what Python and its libraries take, and what waits."""
 LAG_S = 480
 """Seconds in which a lag of a million has to be settled."""
 
@@ -121,6 +128,32 @@ def _engine_killed(world: World) -> list[Struck]:
     return struck
 
 
+@dataclass
+class Held:
+    """What a sink held while ClickHouse was away, at most."""
+
+    paused: int = 0
+    """Partitions that were not read on."""
+    waiting_mb: float = 0.0
+    """Megabytes of records that waited."""
+    peak_mb: int = 0
+    """Megabytes that the process took."""
+
+    def look(self, told: dict[str, Any]) -> None:
+        """Take in what the sink says of itself."""
+        self.paused = max(self.paused, told.get("paused", 0))
+        self.waiting_mb = max(self.waiting_mb, told.get("size", 0) / 1e6)
+
+    def unmet(self) -> list[str]:
+        """What should have been otherwise."""
+        wrong = {
+            "no partition was held back": not self.paused,
+            f"{self.waiting_mb:.1f} MB of records waited, {HELD_MB:g} MB may": self.waiting_mb > HELD_MB,
+            f"the sink took {self.peak_mb} MB, {MOST_MB} MB it may": self.peak_mb > MOST_MB,
+        }
+        return [what for what, so in wrong.items() if so]
+
+
 def away(stage: Stage) -> Row:
     """No ClickHouse for a minute under load, and a flood on top of it: the sink holds back and goes on by itself."""
     with stage.chain("away") as world:
@@ -132,16 +165,17 @@ def away(stage: Stage) -> Row:
         world.engine.kill9()
         struck = Struck(time.monotonic(), (GROUP,))
         world.publish(list(patrols(FLOOD)))
-        paused, held_mb = 0, 0.0
+        held = Held()
         while time.monotonic() < struck.at + AWAY_S:
             watch(world, 1)
-            told = world.status("sink")
-            paused, held_mb = max(paused, told.get("paused", 0)), max(held_mb, told.get("size", 0) / 1e6)
+            held.look(world.status("sink"))
+        held.peak_mb = world.processes["sink"].peak_mb
         world.engine.start()
         row = judge("away", "ClickHouse away for 60 s under load", world, stage.records + FLOOD, struck=[struck])
+        row.unmet = held.unmet()
         row.notes.append(
-            f"{paused} partitions held back with {held_mb:.0f} MB of records waiting; the sink took at most "
-            f"{world.processes['sink'].peak_mb} MB of memory"
+            f"{held.paused} partitions held back with {held.waiting_mb:.0f} MB of records waiting; the sink took at "
+            f"most {held.peak_mb} MB of memory"
         )
         return row
 

@@ -12,6 +12,7 @@ from tests.faults.kept import Kept
 from tests.faults.progress import Progress
 from tests.faults.rows import Row, text_of
 from tests.faults.scenarios import until_killed
+from tests.faults.sinking import HELD_MB, MOST_MB, Held
 from tests.faults.tables import compare
 
 GOOD = Row(name="one", scenario="a scenario", records=10, effects=20, rows=20, kills=7, wanted_kills=7, verified=True)
@@ -25,6 +26,7 @@ GOOD = Row(name="one", scenario="a scenario", records=10, effects=20, rows=20, k
         pytest.param({"doubled": 1}, False, id="one doubled"),
         pytest.param({"kills": 6}, False, id="a point was not reached"),
         pytest.param({"verified": False}, False, id="the audit disagrees"),
+        pytest.param({"unmet": ["no partition was held back"]}, False, id="what it was to show was not seen"),
         pytest.param({"broken": "TimeoutError"}, False, id="it did not come to its end"),
     ],
 )
@@ -32,6 +34,22 @@ def test_a_row_is_clean_only_when_all_of_it_is(changed: dict[str, Any], clean: b
     row = msgspec.structs.replace(GOOD, **changed)
     assert row.clean is clean
     assert f"{int(clean)} of 1 scenarios clean" in text_of([row])
+    assert all(f"NOT SHOWN: {one}" in text_of([row]) for one in row.unmet)
+
+
+@pytest.mark.parametrize(
+    ("held", "unmet"),
+    [
+        pytest.param(Held(4, 8.0, 121), 0, id="as it should be"),
+        pytest.param(Held(0, 8.0, 121), 1, id="nothing was held back"),
+        pytest.param(Held(4, HELD_MB, MOST_MB), 0, id="at the bounds"),
+        pytest.param(Held(4, HELD_MB + 0.1, 121), 1, id="more records waited than may"),
+        pytest.param(Held(4, 8.0, MOST_MB + 1), 1, id="the process took too much"),
+        pytest.param(Held(0, 99.0, 999), 3, id="everything is wrong"),
+    ],
+)
+def test_a_sink_that_does_not_hold_back_within_its_memory_is_seen(held: Held, unmet: int) -> None:
+    assert len(held.unmet()) == unmet
 
 
 @pytest.mark.parametrize(

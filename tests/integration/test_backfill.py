@@ -147,6 +147,25 @@ def test_only_the_period_is_made_anew_and_all_other_rows_stay(rig: Rig) -> None:
     assert rig.rows("SELECT count(), uniqExact(fact_id), countIf(fact_id = 'stranger') FROM db.cases") == [(31, 31, 1)]
 
 
+def test_only_the_named_offsets_are_made_anew_and_all_other_rows_stay(rig: Rig) -> None:
+    rig.write("facts.cases", [a_fact(CaseFiled, f"o{number}") for number in range(40)])
+    rig.drain()
+    first = rig.rows("SELECT _offset, fact_id FROM db.cases WHERE _partition = 0 ORDER BY _offset")
+    begin, end = first[2][0], first[-3][0]
+    chosen = {fact_id for offset, fact_id in first if begin <= offset < end}
+    rig.rows("ALTER TABLE db.cases UPDATE grid = 'spoilt' WHERE 1 SETTINGS mutations_sync = 1")
+    span = ("--from-offset", f"facts.cases/0={begin}", "--to-offset", f"facts.cases/0={end}")
+    span += ("--to-offset", "facts.cases/1=0")
+    assert backfill(rig, "fill", "--of", "facts", *span)["rows"] == len(chosen) > 0
+    totals = backfill(rig, "compare", code=1)["totals"]
+    assert (totals["live"], totals["shadow"], totals["changed"]) == (len(chosen),) * 3
+    backfill(rig, "swap", "--accept")
+    assert {row[0] for row in rig.rows("SELECT fact_id FROM db.cases WHERE grid != 'spoilt'")} == chosen
+    assert rig.rows("SELECT count(), uniqExact(fact_id) FROM db.cases") == [(40, 40)]
+    totals = rig.verify()["totals"]
+    assert (totals["missing"], totals["doubled"], totals["differing"]) == (0, 0, 40 - len(chosen))
+
+
 def _iso(at: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000)) + f".{at % 1000:03d}+00:00"
 

@@ -131,6 +131,7 @@ def test_refused_records_are_listed_shown_masked_mended_and_sent_again_once(
     assert (dry["would_pass"], dry["sent"]) == (0, 0)
     assert dry["refused_again"] == {"future_time": 2, "undecodable": 1}
     assert quarantine("list", "--reason", "future_time", "--limit", 1)["records"][0]["sent"] is None
+    assert quarantine("replay", "--limit", 2, "--dry-run")["looked_at"] == 2
 
     now = int(time.time() * 1000) - 1000
     tried = quarantine("mend", mine["id"], "--set", f"received_at={now}", "--dry-run")
@@ -159,6 +160,8 @@ def test_a_replay_that_is_killed_and_called_again_sends_each_record_once(
     crew.kill("worker")
     until(lambda: int(time.time() * 1000) > soon - 5 * 60_000 + 1_000, "time does not pass")
     before = len(read(kafka_settings, "reports.hotline"))
+    assert [quarantine("replay", "--limit", 10)["sent"] for _ in range(2)] == [10, 10], "the second goes on behind it"
+    assert len({one.key for one in read(kafka_settings, "quarantine.sent")}) == 20
     for number in range(4):
         if len(read(kafka_settings, "quarantine.sent")) >= 3_000:
             break  # a fast machine sends all of them before it is killed

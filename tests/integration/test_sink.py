@@ -241,13 +241,21 @@ def test_verify_finds_what_is_missing_doubled_changed_and_from_nowhere(rig: Rig)
     rig.rows("ALTER TABLE db.cases DELETE WHERE fact_id = 'f0' SETTINGS mutations_sync = 1")
     rig.rows("INSERT INTO db.cases SELECT * FROM db.cases WHERE fact_id = 'f3'")
     rig.rows("ALTER TABLE db.cases UPDATE grid = 'other' WHERE fact_id = 'f6' SETTINGS mutations_sync = 1")
+    rig.rows("ALTER TABLE db.readings UPDATE value = -1 WHERE device_id = 'd25' AND at > 0 SETTINGS mutations_sync = 1")
     rig.rows("INSERT INTO db.cases SELECT * REPLACE('x' AS fact_id) FROM (SELECT * FROM db.cases WHERE fact_id = 'f9')")
     done = rig.wangge("verify", "--json")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["right"]) == (1, False)
     totals = answer["totals"]
-    assert (totals["missing"], totals["doubled"], totals["differing"]) == (1, 1, 1)
+    assert (totals["missing"], totals["doubled"], totals["differing"]) == (1, 1, 2)
     assert totals["stray"] == 1
+    changed = [
+        *rig.rows("SELECT 'cases', _topic, _partition, _offset FROM db.cases WHERE fact_id = 'f6'"),
+        *rig.rows("SELECT 'readings', _topic, _partition, _offset FROM db.readings WHERE value = -1"),
+    ]
+    told = rig.wangge("verify", "--whole").stdout.splitlines()
+    for table, topic, partition, offset in changed:
+        assert f"{topic}/{partition} offset {offset}: differs in {table}" in told
 
 
 def test_an_old_server_without_tokens_is_looked_at_before_anything_is_written_again(
@@ -263,6 +271,8 @@ def test_an_old_server_without_tokens_is_looked_at_before_anything_is_written_ag
     figures = rig.drain()
     assert (figures["mode"], figures["probes"] > 0) == ("probe", True)
     rig.assert_exact()
+    totals = rig.verify()["totals"]
+    assert totals["sampled"] == totals["found"], "few rows of each table: all of them are compared"
 
 
 def test_migrating_again_changes_nothing(rig: Rig) -> None:

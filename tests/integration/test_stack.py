@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -17,10 +18,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from deploy.stack import jars
+from deploy.stack.__main__ import SCRAPES
 from deploy.stack.jars import faults_of
-from deploy.stack.servers import ClickHouseServer, KafkaServer, MosquittoServer
+from deploy.stack.servers import ClickHouseServer, KafkaServer, MosquittoServer, PrometheusServer
 from pipeline.settings import ClickHouseSettings, KafkaSettings
-from tests.support.servers import ROOT, Servers, client_of
+from tests.support.servers import ROOT, FrontServer, Servers, client_of
 
 NOON = datetime(2026, 3, 16, 4, tzinfo=UTC)
 
@@ -50,7 +53,7 @@ def told(folder: Path, code: int = 0) -> dict[str, Any]:
 
 def put(address: str, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": address})
-    producer.produce(topic, value)
+    producer.produce(topic, value, partition=0)
     assert producer.flush(60) == 0
 
 
@@ -70,12 +73,17 @@ def test_the_stack_comes_up_once_and_goes_down(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("WANGGE_CLICKHOUSE", raising=False)
     try:
         printed = stack("up", "--folder", tmp_path)
-        servers = KafkaServer(tmp_path / "kafka"), ClickHouseServer(tmp_path / "clickhouse")
-        for variable, server in zip(("WANGGE_KAFKA", "WANGGE_CLICKHOUSE"), servers, strict=True):
-            assert f"export {variable}={server.address}\n" in printed + "\n"
-        before = [server.pid for server in servers]
-        stack("up", "--folder", tmp_path)
-        assert [server.pid for server in servers] == before
+        kafka, clickhouse = KafkaServer(tmp_path / "kafka"), ClickHouseServer(tmp_path / "clickhouse")
+        prometheus = PrometheusServer(tmp_path / "prometheus", SCRAPES)
+        assert [line for line in printed.splitlines() if line.startswith("export ")] == [
+            f"export WANGGE_KAFKA={kafka.address}",
+            f"export WANGGE_CLICKHOUSE={clickhouse.address}",
+            f"export WANGGE_PROMETHEUS=http://{prometheus.address}",
+        ]
+        before = [server.pid for server in (kafka, clickhouse, prometheus)]
+        assert None not in before
+        assert stack("up", "--folder", tmp_path) == printed
+        assert [server.pid for server in (kafka, clickhouse, prometheus)] == before
         assert all(entry["healthy"] for entry in told(tmp_path).values())
     finally:
         stack("down", "--folder", tmp_path)
@@ -86,6 +94,40 @@ def test_a_named_clickhouse_is_used_and_not_started(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("WANGGE_CLICKHOUSE", "127.0.0.1:9")
     entry = told(tmp_path, code=1)["clickhouse"]
     assert (entry["address"], entry["ours"], entry["healthy"]) == ("127.0.0.1:9", False, False)
+
+
+def test_beside_a_current_clickhouse_the_stack_starts_none_and_keeps_its_records(
+    clickhouse: FrontServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANGGE_CLICKHOUSE", clickhouse.address)
+    broker, before = KafkaServer(tmp_path / "kafka"), clickhouse.pid
+    try:
+        printed = stack("up", "--folder", tmp_path)
+        assert f"# clickhouse: healthy, not ours\nexport WANGGE_CLICKHOUSE={clickhouse.address}\n" in printed
+        assert not ClickHouseServer(tmp_path / "clickhouse").log.exists(), "one of our own was started"
+        put(broker.address, "t", b"kept")
+        stack("down", "--folder", tmp_path)
+        assert not broker.running()
+        assert (clickhouse.pid, clickhouse.healthy()) == (before, True)
+        assert stack("up", "--folder", tmp_path) == printed
+        assert first(broker.address, "t") == b"kept"
+    finally:
+        stack("down", "--folder", tmp_path)
+
+
+def test_the_kafka_and_the_java_that_run_are_those_that_everything_names(kafka: KafkaServer) -> None:
+    assert f"Kafka version: {jars.KAFKA} " in kafka.log.read_text("utf-8")
+    java = subprocess.run([f"/proc/{kafka.pid}/exe", "-version"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r'version "(\d+)', java)
+    assert found is not None
+    assert int(found[1]) >= jars.JAVA
+    assert f"/kafka_2.13-{jars.KAFKA}.jar" in jars.class_path()
+    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{jars.KAFKA}</version>" in jars.PROJECT.read_text(
+        "utf-8"
+    )
+    assert f"java:openjdk-{jars.JAVA}-jre-headless" in (ROOT / "deploy" / "setup" / "servers.sh").read_text("utf-8")
+    page = (ROOT / "docs" / "stack.md").read_text("utf-8")
+    assert (f"| Kafka | {jars.KAFKA.rpartition('.')[0]}, " in page, f"no Java {jars.JAVA} or" in page) == (True, True)
 
 
 def test_a_killed_broker_comes_back_with_its_records(servers: Servers) -> None:

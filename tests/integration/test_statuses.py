@@ -129,8 +129,9 @@ def test_a_source_hears_of_every_report_from_filing_to_feedback_and_of_no_person
         desk = Answers(publisher, "sanitation", person="P0200")
         desk.sign(case)
         desk.handle(case, f"已清运，已电话告知{PHONE}", ["photo/1.jpg"])
-        desk.act(case, "check_pass", actor_role="inspector", actor_person="P0300")
-        desk.act(case, "close", actor_role="acceptor", actor_person="P0400")
+        centre = Answers(publisher, "grid-centre")
+        centre.act(case, "check_pass", actor_role="inspector", actor_person="P0300")
+        centre.act(case, "close", actor_role="acceptor", actor_person="P0400")
         statuses(kafka_settings, crew, own, 17)
     told = heard(kafka_settings, SOURCE)
     assert len({one["fact_id"] for one in told}) == len(told) == 17

@@ -115,6 +115,7 @@ def test_a_plan_changes_nothing_an_application_all_and_a_second_one_nothing(topi
     }  # fmt: skip
     assert rows["changelog.urgent"]["retention"] == "forever"
     assert f"{planned.counts['create']} leave" in topics("plan", *SMALL).out
+    assert "access lists" not in topics("plan", *SMALL).out, "nothing is missing where nothing is denied"
     assert topics("plan", "--replication", "1", "--partitions", "2").code == 1
 
 

@@ -2,7 +2,8 @@
 
 Kafka is read as every reader reads it (``read_committed``) from the beginning of the log to where the sink has
 committed; what lies behind is pending. A record is accounted for when its rows are there, when a later record with the
-same id stands for it, or when the sink has set it aside.
+same id stands for it, or when the sink has set it aside. Of some rows the values are compared as well
+(:mod:`sampling`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ from typing import Any
 from connectors.sinks.clickhouse.blocks import Block, Part, build
 from connectors.sinks.clickhouse.plan import Range
 from connectors.sinks.clickhouse.probe import Asks, keys_as_read
-from connectors.sinks.clickhouse.values import bare, fills, reads
+from connectors.sinks.clickhouse.sampling import sample
+from connectors.sinks.clickhouse.values import reads
 from connectors.sinks.columns import ALL_TABLES, READINGS
 
-CHUNK = 5_000
-"""Records that are compared at a time."""
-SAMPLED = 100
-"""Rows of a sampled range that are compared value by value."""
 NAMED = 5
-"""Offsets that are named of what is missing."""
+"""Offsets of a partition that are named of what is missing, and of what differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A row that is not what its record says: its table, and the offset of the record."""
+
+    table: str
+    offset: int
 
 
 @dataclass(slots=True)
@@ -45,12 +51,14 @@ class Account:
     """Records that the sink set aside."""
     missing: int = 0
     doubled: int = 0
+    sampled: int = 0
+    """Rows whose values were compared."""
     differing: int = 0
     """Rows of the sample that are not what the record says."""
-    sampled: int = 0
     stray: int = 0
     """Rows with an offset of the partition that no record explains."""
     missing_at: list[int] = field(default_factory=list)
+    differing_at: list[Differing] = field(default_factory=list)
 
     @property
     def right(self) -> bool:
@@ -60,6 +68,12 @@ class Account:
     def document(self) -> dict[str, Any]:
         """All of it, for JSON."""
         return asdict(self) | {"right": self.right}
+
+    def told(self) -> list[str]:
+        """A line for each offset that is named."""
+        place = f"{self.topic}/{self.partition}"
+        missing = [f"{place} offset {offset}: missing" for offset in self.missing_at]
+        return missing + [f"{place} offset {one.offset}: differs in {one.table}" for one in self.differing_at]
 
 
 COUNTED = (
@@ -71,6 +85,7 @@ COUNTED = (
     "quarantined",
     "missing",
     "doubled",
+    "sampled",
     "differing",
     "stray",
 )
@@ -83,16 +98,16 @@ def totals_of(accounts: Sequence[Account]) -> dict[str, int]:
 
 
 class Auditor:
-    """Compares ranges of records with the rows of a database."""
+    """Compares ranges of records with the rows of a database; with ``whole`` the values of every row."""
 
-    def __init__(self, server: Asks, database: str) -> None:
-        self._server, self._database = server, database
+    def __init__(self, server: Asks, database: str, *, whole: bool = False) -> None:
+        self._server, self._database, self._whole = server, database, whole
         sql = "SELECT table, name, type FROM system.columns WHERE database = %(database)s"
         self._types: dict[str, dict[str, str]] = {}
         for table, name, kind in server.rows(sql, {"database": database}):
             self._types.setdefault(table, {})[name] = kind
 
-    def compare(self, taken: Range, account: Account, *, sample: bool) -> None:
+    def compare(self, taken: Range, account: Account) -> None:
         """Add what is found for one range."""
         block = build(taken)
         aside = self._aside(taken)
@@ -101,8 +116,7 @@ class Auditor:
         self._rejects(block, aside, account)
         for part in block.parts:
             self._part(part, taken, aside, account)
-            if sample:
-                self._sample(part, aside, account)
+            self._sample(part, aside, account)
 
     def _rejects(self, block: Block, aside: set[int], account: Account) -> None:
         lost = [reject.offset for reject in block.rejects if reject.offset not in aside]
@@ -166,20 +180,11 @@ class Auditor:
                 yield from ((r[0], r[1], r[2], r[3]) for r in self._server.rows(sql, {"keys": tuple(chunk)}))
 
     def _sample(self, part: Part, aside: set[int], account: Account) -> None:
-        """Compare the values of some rows."""
-        if part.table == READINGS:
-            return  # their values were compared by key; what else they hold is the record's
-        rows = [row for row, offset in enumerate(part.offsets) if offset not in aside][:SAMPLED]
-        if not rows:
-            return
-        some, types = part.only(rows), self._types[part.table]
-        listed = ", ".join(reads(column.name, column.shape, types[column.name]) for column in part.columns)
-        sql = f"SELECT {listed} FROM `{self._database}`.`{part.table}` WHERE fact_id IN %(keys)s"
-        there = {(row[0], row[-1]): row for row in self._server.rows(sql, {"keys": tuple(some.keys())})}
-        for expected in zip(*_as_read(some, types), strict=True):
-            found = there.get((expected[0], expected[-1]))
-            account.sampled += found is not None
-            account.differing += found is not None and _plain(found) != _plain(expected)
+        found = sample(self._server, self._database, part, self._types[part.table], aside, whole=self._whole)
+        account.sampled += found.rows
+        account.differing += len(found.differing)
+        room = max(NAMED - len(account.differing_at), 0)
+        account.differing_at += [Differing(part.table, offset) for offset in found.differing[:room]]
 
     def totals(self, topics: Sequence[str]) -> Counter[tuple[str, int]]:
         """How many rows there are of each partition, in all tables: one pass over each."""
@@ -204,22 +209,6 @@ class Auditor:
             values = {"topic": topic, "partition": partition, "begin": begin, "end": end}
             rows += self._server.rows(sql, values)[0][0]
         return rows
-
-
-def _as_read(part: Part, types: dict[str, str]) -> list[Sequence[Any]]:
-    """The values of a part as a server of these types gives them back."""
-    shown: list[Sequence[Any]] = []
-    for column, values in zip(part.columns, part.values, strict=True):
-        kind = types[column.name]
-        fill = fills(column.shape, column.sql_type.startswith("Nullable("), kind)
-        filled = fill(values) if fill else values
-        seconds = column.shape == "time" and bare(kind).startswith("DateTime") and "64" not in bare(kind)
-        shown.append([None if value is None else value * 1000 for value in filled] if seconds else filled)
-    return shown
-
-
-def _plain(row: Sequence[Any]) -> list[Any]:
-    return [list(value) if isinstance(value, list | tuple) else value for value in row]
 
 
 def _lose(account: Account, offsets: Sequence[int]) -> None:

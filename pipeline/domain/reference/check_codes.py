@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pipeline.domain.reference.conditions import misread
 from pipeline.domain.reference.index import successor_key, successors_of
 from pipeline.domain.reference.model import CategoryKey, Reference, Row
+from pipeline.domain.reference.places import UNIT_KINDS
 from pipeline.domain.reference.schema import KEYS
 from pipeline.errors import Fault
 
@@ -180,6 +181,7 @@ def _known(reference: Reference) -> dict[str, frozenset[str]]:
         "department": frozenset(row.id for row in t.departments),
         "area": frozenset(row.code for row in t.areas),
         "post": frozenset(row.id for row in t.posts),
+        "unit kind": frozenset({*UNIT_KINDS, *(row.kind for row in t.departments)}),
         "role": frozenset({SYSTEM, *(row.id for row in t.posts)}),
         "team": frozenset(row.id for row in t.teams),
         "component": frozenset(row.code for row in t.components),
@@ -201,6 +203,7 @@ _REFERENCES = (
     ("duties", "assist", "department"),
     ("duties", "unknown_owner", "department"),
     ("duties", "area", "area"),
+    ("posts", "units", "unit kind"),
     ("persons", "department", "department"),
     ("persons", "post", "post"),
     ("persons", "areas", "area"),

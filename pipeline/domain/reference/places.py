@@ -5,9 +5,12 @@ from msgspec import UNSET, UnsetType
 
 from pipeline.domain.reference.base import CategoryKey, ManagedKind, Row
 
+UNIT_KINDS = ("bureau", "street", "community", "utility", "police", "fire", "health", "centre", "company")
+"""Kinds of departments; a city may have others."""
+
 
 class Department(Row, frozen=True, kw_only=True, gc=False):
-    """Who may be given work. ``kind``: bureau, street, community, utility, police, fire, health, centre, company."""
+    """Who may be given work. ``kind``: see :data:`UNIT_KINDS`."""
 
     id: str
     name_zh: str
@@ -29,6 +32,10 @@ class Post(Row, frozen=True, kw_only=True, gc=False):
     name_zh: str
     name_en: str
     level: str
+    units: tuple[str, ...] = ()
+    """Kinds of departments at which it is held; none: at any."""
+    own_cases: bool = False
+    """Whether who holds it acts only on the cases that his unit has."""
 
 
 class Person(Row, frozen=True, kw_only=True, gc=False):

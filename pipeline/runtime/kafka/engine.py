@@ -20,11 +20,12 @@ from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival
 from pipeline.runtime.kafka.arriving import TOLERANCE_MS, Incoming, Poll, arrival_of, belongs, latest_of
 from pipeline.runtime.kafka.batch import Batch
-from pipeline.runtime.kafka.lanes import ACTIONS, CASEWORK, Lane
+from pipeline.runtime.kafka.lanes import ACTIONS, CASEWORK, Lane, departments_of
 from pipeline.runtime.kafka.lanestate import LaneState
 from pipeline.runtime.kafka.outbox import casework_records, fact_records, status_records
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
 from pipeline.runtime.kafka.retries import RETRIES, attempt_of, comes_back, note_attempts, put_off
+from pipeline.runtime.kafka.speakers import Speakers
 from pipeline.runtime.kafka.steps import Stopwatch
 from pipeline.runtime.kafka.work import Work
 from pipeline.runtime.partitioning import partition_of
@@ -32,6 +33,7 @@ from pipeline.stage import Outcome, Settlement
 from pipeline.stages.intake import IntakeBook, quarantined
 from pipeline.stages.signs import sign_all
 from pipeline.stages.status import statuses
+from pipeline.stages.track import refused
 from pipeline.stages.work import tick_time
 from pipeline.topology import Topology
 from pipeline.wire.serde import HEAD, MARKER, NAMES, decode_struct, name_of
@@ -62,6 +64,7 @@ class Engine:
         self.lane_of = {topic: lane for lane in lanes for topic in lane.topics}
         self.lanes = tuple(lanes)
         self.states: dict[tuple[str, int], LaneState] = {}
+        self._speakers = Speakers(departments_of(topology.reference))
         self._nothing = IntakeBook()
         self._counts, self._partitions = counted, partitions
 
@@ -239,7 +242,11 @@ class Engine:
         arrivals = [arrival_of(topic, partition, one) for one in records]
         work.acted += [one.timestamp for one in records]
         for message in self._screened(work, state, "actions", arrivals):
-            self._step(work, state, message)
+            action, fault = self._speakers.named(topic, message)
+            if fault:
+                self._took(work, state, "casework", refused(action, "", fault))
+            else:
+                self._step(work, state, action)
         return latest_of(arrivals)
 
     def _step(self, work: Work, state: LaneState, message: Any) -> None:

@@ -51,6 +51,7 @@ class WholePollConsumer(driver.Consumer):
         self.told = self._sought = Told(0, None)
         self.opened: Told | None = None
         """The assignment of which records may come."""
+        self._behind = self._alone = False
 
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
         """Number the assignments: one generation may bring two, to a member that has a name of its own (KIP-345)."""
@@ -80,8 +81,10 @@ class WholePollConsumer(driver.Consumer):
         """
         await self.pace.wait()
         found = await self._found(active_partitions, timeout)
-        if found.size < self.large and await self.pace.gathered():
-            found = found.before(await self._limited(active_partitions))
+        if not self._alone:
+            if found.size < self.large and await self.pace.gathered():
+                found = found.before(await self._limited(active_partitions))
+            self._behind = found.size >= self.large
         if found and (self.ahead or found.size < self.large):
             self.pace.taken()
         return found
@@ -89,7 +92,8 @@ class WholePollConsumer(driver.Consumer):
     async def _found(self, active_partitions: Any, timeout: float) -> Read:
         """Urgent records and, with them, whatever else is here: a poll of its own for each trickle of them would cost
         all others a transaction. The worker writes the urgent ones first. Where they are many, the others wait; where
-        there are any, fewer others come, for more urgent ones may be under way."""
+        there are any, fewer others come, for more urgent ones may be under way. Who is behind has no time to lose by
+        it and takes them by themselves every other time."""
         found, rest = Read({}, NOWHERE), set(active_partitions or ())
         for topics in self.ahead:
             group = {tp for tp in rest if tp.topic in topics}
@@ -97,10 +101,12 @@ class WholePollConsumer(driver.Consumer):
                 found = found.before(await (self._limited(group) if found else self._read(group, 0.0)))
             rest -= group
             if found.size >= self.large:
+                self._alone = False
                 return found
-        if not found:
-            return await self._read(active_partitions, timeout)
-        return found.before(await self._limited(rest))
+        self._alone = bool(found) and self._behind and not self._alone
+        if self._alone:
+            return found
+        return found.before(await self._limited(rest)) if found else await self._read(active_partitions, timeout)
 
     async def _limited(self, partitions: Any) -> Read:
         """What is here, as far as it makes no large poll."""

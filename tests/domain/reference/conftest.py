@@ -51,7 +51,7 @@ SMALL = {
         "D3,S,incident,2,,police,Act 2,10,,",
         "D4,S,incident,2,,police,Act 3,20,,",
     ],
-    "posts": ["id,name_zh,name_en,level", "acceptor,受理员,Acceptor,district"],
+    "posts": ["id,name_zh,name_en,level,units", "acceptor,受理员,Acceptor,district,centre"],
     "grid_systems": [
         "id,name_zh,name_en,department,roles",
         "unit,单元,Unit,grid-centre,city|district|street|responsibility",

@@ -119,6 +119,7 @@ FAULTS: list[tuple[str, Added, Changed, str]] = [
         {"lifecycle": ("true,done", "true,done|cold")},
         "list it for the action close",
     ),
+    ("a post of units of an unknown kind", {}, {"posts": ("district,centre", "district,center")}, "no such unit kind"),
     ("an unknown role", {}, {"lifecycle": ("acceptor", "king")}, "no such role"),
     ("a holiday twice", {"calendar": ["2026-10-01,true,又"]}, {}, "keep one row; the first is at calendar.csv:3"),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from pipeline.runtime.kafka.retries import ORIGIN
 from pipeline.runtime.kafka.sending_again import REPLAY, Again, again
 from pipeline.stages.intake import RAW_LIMIT
 from pipeline.wire.serde import decode, encode, encode_struct
+from schemas.catalogue import limits
 from tests.builders import MONDAY, a_body
 from tests.small_city import at, topology
 
@@ -99,6 +101,18 @@ def test_the_place_is_told_without_the_prefix_whoever_refused_it() -> None:
 )  # fmt: skip
 def test_the_rules_of_today_decide(one: Refused, changes: dict[str, Any], now: int, why: str) -> None:
     assert Judge(topology(), lambda: now).verdict(one, one.fact.raw, changes) == why
+
+
+def test_what_an_old_limit_refused_passes_when_the_limit_was_raised() -> None:
+    one = refused(an_order(text="路" * 40), "oversize", field="text")
+
+    def verdict(limit: int) -> str:
+        rules = topology()
+        lengths = {"HotlineOrder": {**limits("HotlineOrder"), "text": limit}}
+        judge = Judge(replace(rules, screening=replace(rules.screening, max_lengths=lengths)), lambda: MONDAY)
+        return judge.verdict(one, one.fact.raw, {})
+
+    assert [verdict(limit) for limit in (39, 40)] == ["oversize", ""]
 
 
 def test_a_correction_changes_its_fields_and_no_other() -> None:
