@@ -59,6 +59,7 @@ MODULES = (
     "pipeline.runtime.kafka.engine",
     "pipeline.runtime.kafka.lanestate",
     "pipeline.runtime.kafka.outbox",
+    "pipeline.runtime.kafka.work",
     "pipeline.runtime.local",
     "pipeline.runtime.merge",
     "pipeline.runtime.polling",

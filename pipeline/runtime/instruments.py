@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -173,13 +172,6 @@ class Instruments(EdgeInstruments):
         self._series.of("wangge_stage_records_total", stage).inc(records)
         if stage == "poll":
             self._series.of("wangge_batch_records").observe(records)
-
-    @contextmanager
-    def timed(self, stage: str, records: int) -> Iterator[None]:
-        """Time one step of one batch."""
-        begun = time.perf_counter()
-        yield
-        self.batch(stage, records, time.perf_counter() - begun)
 
     def received(self, channel: str, n: int) -> None:
         """Records that were read and decoded."""

@@ -16,10 +16,9 @@ from pipeline.runtime.counts import OUTCOMES
 
 OTHER = "other"
 STAGES = (
-    "poll", "decode", "spot", "intake", "urgent", "place", "detect", "casework", "state", "encode", "flush", "commit",
-    "insert",
+    "poll", "spot", "intake", "urgent", "detect", "place", "casework", "encode", "commit", "plan", "probe", "insert",
 )  # fmt: skip
-"""Steps of a process's loop, in the order a batch goes through them."""
+"""Steps of a process's loop, in the order a batch goes through them: what each one is stands in docs/monitoring.md."""
 LANES = ("grid-worker", "hotline", "other", "urgent", "sensor")
 """Ways in that a canary goes."""
 REACHES = ("fact", "row")

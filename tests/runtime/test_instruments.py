@@ -53,8 +53,7 @@ def used(instruments: Instruments) -> Instruments:
     ins.recovering("casework")
     ins.recovered("casework", 3.5, 1000)
     ins.batch("poll", 500, 0.2)
-    with ins.timed("intake", 500):
-        pass
+    ins.batch("intake", 500, 0.1)
     ins.received("hotline", 500)
     ins.settlements([Settlement("hotline", "filed", "dispatched"), Settlement("sensor", "logged", "readings", 60)])
     ins.settled("alarm", "filed", "dispatched", 2, derived=True)
@@ -82,6 +81,12 @@ def used(instruments: Instruments) -> Instruments:
 def test_the_documentation_lists_exactly_the_metrics_of_the_code() -> None:
     lines = [line for line in DOC.read_text(encoding="utf-8").splitlines() if line.startswith("| `wangge_")]
     assert lines == metrics.table().splitlines()[2:]
+
+
+def test_the_documentation_lists_exactly_the_values_of_labels() -> None:
+    lines = DOC.read_text(encoding="utf-8").split("| label | values |\n|---|---|\n")[1].split("\n\n")[0].splitlines()
+    values = {name: ", ".join(one.values) or f"at most {one.limit} values" for name, one in LABELS.items()}
+    assert lines == [f"| `{name}` | {text} |" for name, text in values.items()]
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

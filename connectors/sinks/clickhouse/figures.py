@@ -19,6 +19,9 @@ class Watch(Protocol):
     def assigned(self, partitions: list[tuple[str, int]]) -> None:
         """The whole new assignment."""
 
+    def batch(self, stage: str, records: int, seconds: float) -> None:
+        """One step of one block: ``plan``, ``probe``, ``insert``."""
+
     def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
         """How far behind a partition is."""
 

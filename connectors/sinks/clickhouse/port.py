@@ -78,8 +78,11 @@ class PartitionPort(TablesPort):
 
     async def commit(self, offset: int, plan: Plan | None) -> None:
         """Commit as a member of the generation that gave us the partition."""
+        begun = time.monotonic()
         await self._shared.committer.commit(self._place, offset, to_metadata(plan), self._generation)
         self._committed(offset, plan)
+        if plan:
+            self._figures.watch.batch("plan", plan.n, time.monotonic() - begun)
 
     def _committed(self, offset: int, plan: Plan | None) -> None:
         self.done, self.planned = offset, plan is not None

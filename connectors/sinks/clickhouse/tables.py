@@ -52,7 +52,7 @@ class TablesPort:
 
     async def present(self, part: Part) -> set[int]:
         """Places of the rows that are there already."""
-        types = dict(self._target.types[part.table])
+        types, begun = dict(self._target.types[part.table]), time.monotonic()
         try:
             await self._settled(part)
             there = await self._threaded(partial(present, self._server, self._database, part, types))
@@ -62,12 +62,14 @@ class TablesPort:
         self._there()
         result = "absent" if not there else "present" if len(there) == part.rows else "partial"
         self._figures.watch.sink_probed(result)
+        self._figures.watch.batch("probe", part.rows, time.monotonic() - begun)
         return there
 
     def wrote(self, part: Part, seconds: float) -> None:
         """Rows are in; that took so long."""
         self._figures.rows += part.rows
         self._figures.watch.sink_inserted(part.table, part.rows, seconds)
+        self._figures.watch.batch("insert", part.rows, seconds)
         self._there()
 
     def away(self, fault: ServerAway) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from connectors.librdkafka.transactions import Written
 from pipeline.events.facts import Fact, Samples
+from pipeline.runtime.kafka.steps import Step, added
 from pipeline.stage import Settlement
 
 
@@ -20,6 +21,8 @@ class Batch(NamedTuple):
     facts: list[Fact | Samples]
     acted: Sequence[int] = ()
     """When the log took the actions of departments that are part of it, in milliseconds."""
+    steps: Mapping[str, Step] = {}
+    """What each lane that had records, and each step after the lanes, took; they say nothing about what is written."""
 
 
 def together(batches: Sequence[Batch]) -> Batch:
@@ -31,4 +34,5 @@ def together(batches: Sequence[Batch]) -> Batch:
         settled=[one for batch in batches for one in batch.settled],
         facts=[one for batch in batches for one in batch.facts],
         acted=[one for batch in batches for one in batch.acted],
+        steps=added(batch.steps for batch in batches),
     )

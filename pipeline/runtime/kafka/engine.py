@@ -6,23 +6,18 @@ gives back must be written whole or not at all; when it was not written, the tou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from time import perf_counter
 from typing import Any
-
-from msgspec.structs import replace
 
 from connectors.librdkafka.transactions import Written
 from pipeline.domain.ids import DAY_MS
 from pipeline.errors import InvalidRecord
 from pipeline.events.base import Fate
 from pipeline.events.casework import CaseworkInput, tile_of_input
-from pipeline.events.facts import Fact, Samples
 from pipeline.events.intake import LocatedReport, ScreenedReport
 from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival
-from pipeline.events.status import CaseStatus
-from pipeline.runtime.counts import Counts
 from pipeline.runtime.kafka.arriving import TOLERANCE_MS, Incoming, Poll, arrival_of, belongs, latest_of
 from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.lanes import ACTIONS, CASEWORK, Lane, departments_of
@@ -31,6 +26,8 @@ from pipeline.runtime.kafka.outbox import casework_records, fact_records, status
 from pipeline.runtime.kafka.refusals import RefusalLimits, Refusals
 from pipeline.runtime.kafka.retries import RETRIES, attempt_of, comes_back, note_attempts, put_off
 from pipeline.runtime.kafka.speakers import Speakers
+from pipeline.runtime.kafka.steps import Stopwatch
+from pipeline.runtime.kafka.work import Work
 from pipeline.runtime.partitioning import partition_of
 from pipeline.stage import Outcome, Settlement
 from pipeline.stages.intake import IntakeBook, quarantined
@@ -42,28 +39,12 @@ from pipeline.topology import Topology
 from pipeline.wire.serde import HEAD, MARKER, NAMES, decode_struct, name_of
 
 
-@dataclass
-class _Work:
-    """What is collected while one poll goes through the stages."""
-
-    facts: list[Fact | Samples] = field(default_factory=list)
-    screened: list[ScreenedReport] = field(default_factory=list)
-    unsigned: list[ScreenedReport] = field(default_factory=list)
-    messages: list[CaseworkInput] = field(default_factory=list)
-    statuses: list[CaseStatus] = field(default_factory=list)
-    later: list[Written] = field(default_factory=list)
-    settled: list[Settlement] = field(default_factory=list)
-    acted: list[int] = field(default_factory=list)
-    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
-    records: int = 0
-    latest: int = 0
-
-
 class Engine:
     """The stages over the states of the partitions at hand.
 
     ``status_topics`` are the topics on which sources hear of their reports; without any, nobody is told. ``counted`` is
-    whether the outcomes of each poll are told. ``partitions`` is how many casework has in all.
+    whether the outcomes of each poll are told. ``partitions`` is how many casework has in all. ``clock`` gives seconds
+    and decides nothing: it tells how long the steps took.
     """
 
     def __init__(
@@ -75,7 +56,9 @@ class Engine:
         *,
         counted: bool = True,
         partitions: int = 0,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
+        self._clock = clock
         self.topology, self.status_topics = topology, frozenset(status_topics)
         self.refusals = {lane.name: Refusals(lane.name, limits or RefusalLimits()) for lane in lanes}
         self.lane_of = {topic: lane for lane in lanes for topic in lane.topics}
@@ -91,25 +74,30 @@ class Engine:
         What follows for partitions of casework that are ``at_hand`` is worked at once, in the order in which it would
         have come back; for all others it is written to the topics of casework.
         """
-        work = _Work()
+        work = Work(Stopwatch(self._clock))
         for lane in self.lanes:
-            for partition in sorted({number for topic, number in poll if topic in lane.topics}):
-                self._feed_partition(work, lane, partition, poll)
-        sign_all(work.unsigned)  # those of all partitions at once
-        located = self.topology.place(work.screened) if work.screened else []
-        beyond = self._worked_here(work, [*work.messages, *located], at_hand)
+            self._feed_lane(work, lane, poll)
+        beyond = self._worked_here(work, [*work.messages, *self._placed(work)], at_hand)
         written = [
             *work.later,
             *casework_records(beyond),
-            *fact_records([*work.facts, *self._counted(work)]),
+            *fact_records([*work.facts, *(work.counted() if self._counts else ())]),
             *status_records(work.statuses, self.status_topics),
         ]
         for (_, number), state in self.states.items():
             topic = state.lane.changelog
             written += [Written(topic, key.encode(), data, number) for key, data in state.taken().items()]
-        return Batch(written, work.offsets, work.records, work.settled, work.facts, work.acted)
+        work.watch.lap("encode", len(written))
+        return Batch(written, work.offsets, work.records, work.settled, work.facts, work.acted, work.watch.steps)
 
-    def _feed_partition(self, work: _Work, lane: Lane, partition: int, poll: Poll) -> None:
+    def _feed_lane(self, work: Work, lane: Lane, poll: Poll) -> None:
+        before, partitions = work.records, {number for topic, number in poll if topic in lane.topics}
+        for partition in sorted(partitions):
+            self._feed_partition(work, lane, partition, poll)
+        if partitions:
+            work.watch.lap(lane.name, work.records - before)
+
+    def _feed_partition(self, work: Work, lane: Lane, partition: int, poll: Poll) -> None:
         state = self.states[lane.name, partition]
         latest = 0
         for topic in lane.topics:
@@ -132,8 +120,17 @@ class Engine:
             self._new_day(work, state)
         work.latest = max(work.latest, state.time)
 
+    def _placed(self, work: Work) -> list[LocatedReport]:
+        """The reports of all lanes and partitions: signed, classified and located at once."""
+        if not work.screened:
+            return []
+        sign_all(work.unsigned)
+        located = self.topology.place(work.screened)
+        work.watch.lap("place", len(located))
+        return located
+
     def _worked_here(
-        self, work: _Work, messages: list[CaseworkInput], at_hand: Collection[int]
+        self, work: Work, messages: list[CaseworkInput], at_hand: Collection[int]
     ) -> list[CaseworkInput]:  # fmt: skip
         """Work on the messages for partitions that are at hand, and on what follows from each before the next one.
 
@@ -141,7 +138,7 @@ class Engine:
         """
         if not at_hand or not messages:
             return messages
-        beyond, latest, worked = list[CaseworkInput](), dict[int, int](), 0
+        beyond, latest = list[CaseworkInput](), dict[int, int]()
         waiting = messages[::-1]
         while waiting:
             message = waiting.pop()
@@ -149,23 +146,25 @@ class Engine:
             if number not in at_hand:
                 beyond.append(message)
                 continue
-            work.messages, worked = [], worked + 1
+            work.messages, work.at_hand = [], work.at_hand + 1
             self._step(work, self.states[CASEWORK, number], message)
             waiting += work.messages[::-1]
             if message.__class__ is LocatedReport:
                 latest[number] = max(latest.get(number, 0), message.report.received_at)
-        self.refusals[CASEWORK].add(0, worked)
+        self.refusals[CASEWORK].add(0, work.at_hand)
         for number, time in latest.items():
             state = self.states[CASEWORK, number]
             if state.at(time):
                 self._new_day(work, state)
             work.latest = max(work.latest, state.time)
+        if work.at_hand:
+            work.watch.lap(CASEWORK, work.at_hand)
         return beyond
 
     def _limit(self, lane: Lane, settled: Sequence[Settlement], records: int) -> None:
         self.refusals[lane.name].add(sum(one.fate == Fate.QUARANTINED for one in settled), records)
 
-    def _put_off(self, work: _Work, topic: str, partition: int, one: Incoming) -> bool:
+    def _put_off(self, work: Work, topic: str, partition: int, one: Incoming) -> bool:
         """A schema not known *yet* may pass: tried again three times, each later, if it can come back."""
         value = one.value or b""
         if len(value) < HEAD or value[:2] != MARKER or name_of(value) is not None:
@@ -181,7 +180,7 @@ class Engine:
 
     # --- lanes ----------------------------------------------------------------------------------------------------
 
-    def _intake(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+    def _intake(self, work: Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         arrivals = [arrival_of(topic, partition, one) for one in records]
         taken = self._screened(work, state, "intake", arrivals)
         reports = [message for message in taken if message.__class__ is ScreenedReport]
@@ -190,7 +189,7 @@ class Engine:
         work.messages += [message for message in taken if message.__class__ is not ScreenedReport]
         return latest_of(arrivals)
 
-    def _detect(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+    def _detect(self, work: Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         """Readings in their order, and between them the ticks that tell of time passing."""
         waiting: list[Arrival] = []
         latest = 0
@@ -205,7 +204,7 @@ class Engine:
         self._readings(work, state, waiting)
         return max(latest, latest_of(waiting))
 
-    def _tick(self, work: _Work, state: LaneState, arrival: Arrival) -> None:
+    def _tick(self, work: Work, state: LaneState, arrival: Arrival) -> None:
         """Time passes for the devices of a partition; a tick from the future is refused and moves nothing."""
         try:
             now = tick_time(arrival, TOLERANCE_MS)
@@ -214,7 +213,7 @@ class Engine:
             return
         self._took(work, state, "detect", self.topology.detect.tick(state.books["detect"], now))  # type: ignore[arg-type]
 
-    def _readings(self, work: _Work, state: LaneState, arrivals: list[Arrival]) -> None:
+    def _readings(self, work: Work, state: LaneState, arrivals: list[Arrival]) -> None:
         if not arrivals:
             return
         screened = self.topology.intake.steps(self._nothing, arrivals)
@@ -222,7 +221,7 @@ class Engine:
         readings = [message for message in screened.messages if message.__class__ is Readings]
         self._took(work, state, "detect", self.topology.detect.steps(state.books["detect"], readings))  # type: ignore[arg-type]
 
-    def _casework(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+    def _casework(self, work: Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         if topic.startswith(ACTIONS):
             return self._actions(work, state, topic, partition, records)
         latest = 0
@@ -238,7 +237,7 @@ class Engine:
                 latest = max(latest, message.report.received_at)
         return latest
 
-    def _actions(self, work: _Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
+    def _actions(self, work: Work, state: LaneState, topic: str, partition: int, records: Sequence[Incoming]) -> int:
         """Actions as departments sent them are screened here: their key is their tile, so all of one id meet here."""
         arrivals = [arrival_of(topic, partition, one) for one in records]
         work.acted += [one.timestamp for one in records]
@@ -250,7 +249,7 @@ class Engine:
                 self._step(work, state, action)
         return latest_of(arrivals)
 
-    def _step(self, work: _Work, state: LaneState, message: Any) -> None:
+    def _step(self, work: Work, state: LaneState, message: Any) -> None:
         book: Any = state.books["casework"]
         outcome = self.topology.casework.step(book, message)
         if self.status_topics:
@@ -258,12 +257,12 @@ class Engine:
         self._took(work, state, "casework", outcome)
         work.messages += outcome.messages
 
-    def _screened(self, work: _Work, state: LaneState, book: str, arrivals: Sequence[Arrival]) -> tuple[Any, ...]:
+    def _screened(self, work: Work, state: LaneState, book: str, arrivals: Sequence[Arrival]) -> tuple[Any, ...]:
         outcome = self.topology.intake.unsigned(state.books[book], arrivals)  # type: ignore[arg-type]
         self._took(work, state, book, outcome)
         return outcome.messages
 
-    def _took(self, work: _Work, state: LaneState, book: str, outcome: Outcome) -> None:
+    def _took(self, work: Work, state: LaneState, book: str, outcome: Outcome) -> None:
         if outcome.changes:
             state.apply(book, outcome.changes)
         work.facts += outcome.facts
@@ -271,7 +270,7 @@ class Engine:
         if book == "detect":
             work.screened += outcome.messages
 
-    def _new_day(self, work: _Work, state: LaneState) -> None:
+    def _new_day(self, work: Work, state: LaneState) -> None:
         """Old entries go when a day of stream time begins."""
         day = state.time // DAY_MS
         for name, book in state.books.items():
@@ -279,17 +278,6 @@ class Engine:
             if name != "detect":
                 self._took(work, state, name, stage.expire(book, day))
                 book.left(day)  # type: ignore[attr-defined]
-
-    def _counted(self, work: _Work) -> list[Fact]:
-        """The outcomes of this poll; their ids carry where it ended, so each poll counts once."""
-        if not self._counts or not work.settled:
-            return []
-        counts = Counts()
-        counts.add(work.settled)
-        (topic, partition), offset = min(work.offsets.items())
-        facts = counts.commit(0, work.latest, offset)
-        place = f"{topic}:{partition}:{offset}"
-        return [replace(fact, fact_id=f"{place}:{fact.fact_id.partition(':')[2]}") for fact in facts]
 
 
 _STEPS: Mapping[str, Any] = {

@@ -60,7 +60,6 @@ def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
             partitions=casework_partitions(counts, start.lanes),
         )  # fmt: skip
         watching.worker = worker
-        watching.stage = {"urgent": "intake"}.get(start.lanes[-1], start.lanes[-1])
         worker.run(start.log_level)
 
 
@@ -70,8 +69,6 @@ class Watching:
     def __init__(self, instruments: Instruments) -> None:
         self.instruments = instruments
         self.worker: KafkaWorker | None = None
-        self.stage = "casework"
-        """Under which stage the time of the stages is counted: the last of the worker's lanes."""
 
     def assigned(self, places: Collection[tuple[str, int]]) -> None:
         """A rebalance is over."""
@@ -90,7 +87,8 @@ class Watching:
         """One poll is done."""
         ins = self.instruments
         ins.batch("poll", batch.records, feed_seconds + commit_seconds)
-        ins.batch(self.stage, batch.records, feed_seconds)
+        for name, step in batch.steps.items():
+            ins.batch(name, step.records, step.seconds)
         ins.batch("commit", batch.records, commit_seconds)
         ins.settlements(batch.settled)
         ins.facts(batch.facts)

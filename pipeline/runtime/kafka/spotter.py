@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import Event
 from typing import Protocol
 
@@ -64,6 +64,9 @@ class Watch(Protocol):
 
     def committed(self, topic: str, partition: int, position: int) -> None:
         """How far it is done."""
+
+    def batch(self, stage: str, records: int, seconds: float) -> None:
+        """One step of one turn."""
 
     def scanned(self, records: int) -> None:
         """Looked at."""
@@ -162,11 +165,12 @@ class Spotter:
         self.alert.give_way(time.perf_counter() - begun)
         return len(records)
 
-    def _urgent(self, records: Iterable[Read]) -> list[Read]:
+    def _urgent(self, records: Sequence[Read]) -> list[Read]:
         """What looks urgent and fits into the lane. The rest waits for its turn as if nobody had looked ahead: its
         original comes to a worker, who refuses what is too large."""
-        looks = self._looks
+        looks, begun = self._looks, time.perf_counter()
         urgent = [record for record in records if looks(record.value or b"")]
+        self._watch.batch("spot", len(records), time.perf_counter() - begun)
         found = [record for record in urgent if fits(LANE, record.key, record.value)]
         if left := len(urgent) - len(found):
             first = next(record for record in urgent if not fits(LANE, record.key, record.value))

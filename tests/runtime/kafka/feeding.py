@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from pipeline.runtime.kafka.batch import Batch
@@ -27,10 +26,10 @@ class Polled(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-def an_engine(*lanes: str, status_topics: Collection[str] = ()) -> Engine:
-    """An engine with fresh states for one partition of each lane."""
+def an_engine(*lanes: str, **options: Any) -> Engine:
+    """An engine with fresh states for one partition of each lane; options as :class:`Engine` has them."""
     found = lanes_of(lanes or tuple(LANES), ["sanitation", "manual-triage"])
-    engine = Engine(topology(), found, status_topics=status_topics)
+    engine = Engine(topology(), found, **options)
     for lane in found:
         engine.states[lane.name, PARTITION] = LaneState(lane)
     return engine

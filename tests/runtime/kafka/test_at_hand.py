@@ -30,10 +30,10 @@ WEST_PART, EAST_PART = (partition_of(tile.encode(), PARTITIONS) for tile in (WES
 BOTH = (WEST_PART, EAST_PART)
 
 
-def an_engine(partitions: Collection[int] = BOTH) -> Engine:
-    """All lanes, with states of casework in ``partitions``."""
+def an_engine(partitions: Collection[int] = BOTH, **options: Any) -> Engine:
+    """All lanes, with states of casework in ``partitions``; options as :class:`Engine` has them."""
     lanes = lanes_of(tuple(LANES), ["sanitation", "manual-triage"])
-    engine = Engine(topology(), lanes, partitions=PARTITIONS)
+    engine = Engine(topology(), lanes, partitions=PARTITIONS, **options)
     for lane in lanes:
         for number in partitions if lane.name == "casework" else (PARTITION,):
             engine.states[lane.name, number] = LaneState(lane)
