@@ -52,8 +52,8 @@ stack-status: $(STAMP) ## Tell what of the stack runs, and where
 bench: compile ## Measure rates and memory on this machine, compiled where a compiler is there
 	@$(BIN)/python bench/run.py
 
-demo-kafka: servers ## The same day through Kafka, compared with one process
-	@$(BIN)/wangge demo --kafka
+demo-kafka: servers ## The same day through Kafka, workers and the sink, compared with one process
+	@$(BIN)/python -m tests.support.standin $(BIN)/wangge demo --kafka --sink
 
 bench-kafka: servers compile ## Measure beside other stream frameworks on one broker; writes docs/benchmarks-kafka.md
 	@deploy/setup/peers.sh

@@ -17,12 +17,10 @@ from pipeline.commands.run import responder_of
 from pipeline.commands.summary import run_summary
 from pipeline.runtime.running import RunRequest, run
 from pipeline.runtime.workspace import Workspace
-from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty, settings_from
+from pipeline.settings import ClickHouseSettings, clickhouse_settings_from, kafka_settings_from, refuse_faulty, settings_from
 from pipeline.simulation.simulate import simulate
 
 DAY = date(2026, 3, 16)
-DIFFERENT = 1
-"""Exit code when Kafka and one process do not come to the same."""
 ASSIGNED = """
 SELECT department, count() AS assignments, uniqExact(case_id) AS cases, countIf(urgent) AS urgent,
        countIf(hop > 1) AS passed_on
@@ -39,7 +37,11 @@ FROM assignments GROUP BY department ORDER BY assignments DESC, department
 @click.option("--broker", envvar="WANGGE_KAFKA", help="With --kafka: the broker; without one a stack is started.")
 @click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True, help="With --kafka.")
 @click.option("--partitions", type=click.IntRange(1, 64), default=8, show_default=True, help="With --kafka.")
-@click.option("--sink", is_flag=True, help="With --kafka: facts go to the ClickHouse of WANGGE_CLICKHOUSE too.")
+@click.option(
+    "--sink",
+    is_flag=True,
+    help="With --kafka: compare what `wangge sink` writes to the ClickHouse of WANGGE_CLICKHOUSE.",
+)
 @JSON
 def demo_command(
     out: Path, scale: float, days: int, seed: int, kafka: bool, broker: str | None, workers: int, partitions: int,
@@ -48,16 +50,19 @@ def demo_command(
     """Simulate a day in a district, run it with departments and citizens answering, print what became of it.
 
     With --kafka the day goes through topics and workers too: counts and figures must be the same (exit code 1 when they
-    are not).
+    are not). With --sink they are read from the tables that `wangge sink` wrote, in a database of its own, and compared
+    with Kafka as `wangge verify` does; the server must be a current ClickHouse.
 
     \b
     Examples:
       wangge demo --out out/demo --scale 0.5
       wangge demo --kafka --workers 3
       WANGGE_KAFKA=kafka:9092 wangge demo --kafka --scale 0.2
+      WANGGE_CLICKHOUSE=ch1:9000 wangge demo --kafka --sink
     """
     servers = [kafka_settings_from, *([clickhouse_settings_from] if sink else [])] if kafka else []
     refuse_faulty(settings_from, *servers)
+    clickhouse = _clickhouse() if kafka and sink else None
     for name in ("city", "store"):
         shutil.rmtree(out / name, ignore_errors=True)
     click.echo(f"simulating {days} day(s) of a district at scale {scale:g} (seed {seed}) into {out / 'city'}", err=True)
@@ -68,12 +73,12 @@ def demo_command(
     with Workspace(out / "store") as workspace, Progress(enabled=sys.stderr.isatty()) as progress:
         result = run(workspace, request, settings, progress.show)
         assigned = workspace.tables().rows(ASSIGNED)
-        figures = first_table(workspace, settings.reference)
+        figures = first_table(workspace.tables(), settings.reference)
     told = {**result, "simulated": asdict(summary), "assignments": assigned}
     if kafka:
-        from pipeline.commands.demo_kafka import play_again
+        from pipeline.commands.demo_kafka import end_when_different, play_again
 
-        again = play_again(out, settings, broker or "", workers, partitions, result["records"], sink=sink)
+        again = play_again(out, settings, broker or "", workers, partitions, result["records"], clickhouse)
         told["kafka"] = again.compared(result["counts"], figures)
     if as_json:
         click.echo(as_document(told))
@@ -81,8 +86,15 @@ def demo_command(
         click.echo(run_summary(result))
         click.echo(f"\nAssignments by department\n{table(assigned)}\n\nIndicators by department\n{figures}")
         click.echo(again.text(result["counts"], figures) if kafka else _next(out))
-    if kafka and not told["kafka"]["same"]:
-        sys.exit(DIFFERENT)
+    if kafka:
+        end_when_different(told["kafka"])
+
+
+def _clickhouse() -> ClickHouseSettings:
+    """Where the sink is to write; asked first, for a server that is away should not cost a simulated day."""
+    from pipeline.commands.demo_sink import checked_clickhouse
+
+    return checked_clickhouse()
 
 
 def _next(out: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import click
@@ -22,6 +24,13 @@ FIRST_TABLE = (
     "refusal_rate", "median_handling_hours",
 )  # fmt: skip
 """The indicators of the demo's first table; those that a catalogue does not have are left out."""
+
+
+class Tables(Protocol):
+    """Tables that figures are read from: those of a store, or those of a server."""
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a query with named parameters."""
 
 
 @click.command("indicators")
@@ -65,11 +74,11 @@ def indicators_command(
             rows = workspace.tables().rows(query.sql, query.parameters)
             click.echo(as_document(rows) if as_json else table(rows))
             return
-        click.echo(figures(workspace, chosen, by, filters, period, lang, as_json=as_json))
+        click.echo(figures(workspace.tables(), chosen, by, filters, period, lang, as_json=as_json))
 
 
 def figures(
-    workspace: Workspace,
+    tables: Tables,
     catalogue: Catalogue,
     by: str,
     filters: dict[str, str],
@@ -78,10 +87,10 @@ def figures(
     *,
     as_json: bool,
 ) -> str:
-    """The figures of a store as text or JSON."""
+    """The figures of some tables as text or JSON."""
     fitting = assessable(catalogue, by, filters)
     query = compile_indicators(fitting, by, filters, period)
-    rows = workspace.tables().rows(query.sql, query.parameters)
+    rows = tables.rows(query.sql, query.parameters)
     return as_document(json_rows(rows)) if as_json else render(rows, fitting.indicators, lang)
 
 
@@ -90,8 +99,8 @@ def _millis(day: datetime | None) -> int | None:
     return None if day is None else int(day.replace(tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
 
 
-def first_table(workspace: Workspace, folder: Path) -> str:
+def first_table(tables: Tables, folder: Path) -> str:
     """A first table by department, of the indicators that matter most on one day."""
     catalogue = load_catalogue(folder / FILE)
     known = [name for name in FIRST_TABLE if name in catalogue.by_id]
-    return figures(workspace, catalogue.only(known), "department", {}, Period(), "en", as_json=False)
+    return figures(tables, catalogue.only(known), "department", {}, Period(), "en", as_json=False)

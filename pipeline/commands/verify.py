@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands.options import JSON, as_document, table
-from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
+from pipeline.settings import (
+    ClickHouseSettings,
+    KafkaSettings,
+    clickhouse_settings_from,
+    kafka_settings_from,
+    refuse_faulty,
+)
+
+if TYPE_CHECKING:
+    from connectors.sinks.clickhouse.verify import Account
 
 FOUND = 1
 
@@ -29,24 +39,10 @@ def verify_command(whole: bool, as_json: bool) -> None:
       wangge verify --whole
       wangge verify --json
     """
-    from connectors.sinks.clickhouse.auditing import audit
-    from connectors.sinks.clickhouse.process import topics_of_sink
-    from connectors.sinks.clickhouse.reader import Reader
-    from connectors.sinks.clickhouse.server import Server
-    from connectors.sinks.clickhouse.verify import COUNTED, Account, Auditor, totals_of
+    from connectors.sinks.clickhouse.verify import COUNTED, totals_of
 
     refuse_faulty(kafka_settings_from, clickhouse_settings_from)
-    kafka, clickhouse = kafka_settings_from(), clickhouse_settings_from()
-    server = Server(clickhouse)
-
-    async def accounts() -> list[Account]:
-        async with Reader(kafka, topics_of_sink()) as reader:
-            return await audit(reader, Auditor(server, clickhouse.database, whole=whole))
-
-    try:
-        found = asyncio.run(accounts())
-    finally:
-        server.close()
+    found = audited(kafka_settings_from(), clickhouse_settings_from(), whole=whole)
     rows = [account.document() for account in found]
     right = all(account.right for account in found)
     if as_json:
@@ -57,3 +53,23 @@ def verify_command(whole: bool, as_json: bool) -> None:
         click.echo("nothing missing, nothing doubled" if right else "ClickHouse does not have what Kafka has")
     if not right:
         sys.exit(FOUND)
+
+
+def audited(kafka: KafkaSettings, clickhouse: ClickHouseSettings, *, whole: bool = False) -> list[Account]:
+    """The account of every partition of the sink's topics; ``whole`` compares every row and not a sample."""
+    from connectors.sinks.clickhouse.auditing import audit
+    from connectors.sinks.clickhouse.process import topics_of_sink
+    from connectors.sinks.clickhouse.reader import Reader
+    from connectors.sinks.clickhouse.server import Server
+    from connectors.sinks.clickhouse.verify import Auditor
+
+    server = Server(clickhouse)
+
+    async def accounts() -> list[Account]:
+        async with Reader(kafka, topics_of_sink()) as reader:
+            return await audit(reader, Auditor(server, clickhouse.database, whole=whole))
+
+    try:
+        return asyncio.run(accounts())
+    finally:
+        server.close()

@@ -72,6 +72,17 @@ class Counts:
         return facts
 
 
+def add_outcome(
+    totals: dict[str, int], way: tuple[str, str, str], *, records: int, samples: int, derived: bool
+) -> None:
+    """Add one row of outcomes to totals as :class:`Counts` keeps them; ``way`` is channel, fate and outcome."""
+    head = "|".join(way) + "|"
+    key = head + (DERIVED if derived else "")
+    totals[key] = totals.get(key, 0) + records
+    if samples:
+        totals[head + SAMPLES] = totals.get(head + SAMPLES, 0) + samples
+
+
 def tally(totals: Mapping[str, int]) -> dict[str, Any]:
     """``received filed linked logged quarantined`` with every closed outcome, channels, samples and derived reports."""
     received: dict[str, int] = {}

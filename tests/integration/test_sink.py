@@ -18,7 +18,7 @@ from connectors.sinks.clickhouse.preflight import preflight
 from connectors.sinks.clickhouse.server import Server
 from deploy.stack.places import free_ports
 from pipeline.commands.sink import sink_command
-from pipeline.errors import ConfigFaults
+from pipeline.errors import FAULTY, ConfigFaults
 from pipeline.events.facts import PatrolLogged
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from tests.integration.sinks import PATIENCE, Rig, wait_until
@@ -273,6 +273,17 @@ def test_an_old_server_without_tokens_is_looked_at_before_anything_is_written_ag
     rig.assert_exact()
     totals = rig.verify()["totals"]
     assert totals["sampled"] == totals["found"], "few rows of each table: all of them are compared"
+
+
+def test_a_server_that_is_too_old_for_the_tables_is_refused_in_plain_words(
+    kafka_settings: KafkaSettings, clickhouse_18_settings: ClickHouseSettings, tmp_path: Path
+) -> None:
+    rig = Rig(kafka_settings, clickhouse_18_settings, tmp_path)
+    ended = rig.wangge("migrate")
+    assert ended.returncode == FAULTY
+    assert "18.16" in ended.stderr
+    assert "name a current server by WANGGE_CLICKHOUSE" in ended.stderr
+    assert rig.rows(f"SELECT count() FROM system.tables WHERE database = '{clickhouse_18_settings.database}'") == [(0,)]
 
 
 def test_migrating_again_changes_nothing(rig: Rig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.events.facts import OutcomesCounted
-from pipeline.runtime.counts import OUTCOMES, Counts, reconciles, tally
+from pipeline.runtime.counts import OUTCOMES, Counts, add_outcome, reconciles, tally
 from pipeline.stage import Settlement
 
 SETTLED = [
@@ -67,3 +67,13 @@ def test_counting_goes_on_from_the_totals_of_a_commit() -> None:
     second.commit(2, 0, 0)
     assert second.totals == whole.totals
     assert not second.pending()
+
+
+def test_totals_of_the_facts_of_a_commit_are_those_that_were_counted() -> None:
+    counts = Counts()
+    counts.add(SETTLED)
+    facts, read = counts.commit(1, 0, 0), dict[str, int]()
+    for fact in facts:
+        way = (fact.channel, fact.fate, fact.outcome)
+        add_outcome(read, way, records=fact.records, samples=fact.samples, derived=fact.derived)
+    assert read == counts.totals

@@ -25,6 +25,9 @@ _LEDGER = """CREATE TABLE IF NOT EXISTS wangge.migrations
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY (number)"""
 
+_YOUNGEST = "DateTime64"
+"""A type that the tables need and that servers before 20.1 lack, among them Debian's 18.16."""
+
 
 class Runs(Protocol):
     """What is asked of a server."""
@@ -44,6 +47,16 @@ class Step:
 
     migration: Migration
     what: str
+
+
+def refuse_old(server: Runs) -> None:
+    """Raise :class:`ConfigFaults` when a server is too old for the tables, before it says so in its own words."""
+    ((known, version),) = server.rows(
+        "SELECT count(), version() FROM system.data_type_families WHERE name = %(type)s", {"type": _YOUNGEST}
+    )
+    if not known:
+        remedy = f"it has no {_YOUNGEST}, which the tables need: name a current server by WANGGE_CLICKHOUSE"
+        raise ConfigFaults([Fault("ClickHouse", "version", str(version), remedy)])
 
 
 def planned(wanted: Sequence[Migration], applied: dict[int, str]) -> list[Step]:

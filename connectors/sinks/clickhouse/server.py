@@ -44,12 +44,15 @@ class Server:
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None, **settings: Any) -> list[Row]:
         """The rows of a query. ``%(name)s`` stands for a value. Raises :class:`ServerAway`, :class:`StopRun`."""
-        try:
-            found: list[Row] = self._client().execute(sql, values or None, settings=settings or None)
-        except Exception as error:
-            self._forget()
-            raise _meant(error, rows=False) from error
+        found: list[Row] = self._asked(sql, values or None, settings=settings or None)
         return found
+
+    def named_rows(self, sql: str, values: Mapping[str, Any], **settings: Any) -> list[dict[str, Any]]:
+        """The rows of a query by the names of their columns; a ``%`` that stands for itself is doubled. Raises as
+        :meth:`rows` does."""
+        found, columns = self._asked(sql, values, settings=settings or None, with_column_types=True)
+        names = [name for name, _ in columns]
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def run(self, sql: str, **settings: Any) -> None:
         """Run one statement that gives nothing back."""
@@ -71,6 +74,13 @@ class Server:
         except Exception as error:
             self._forget()
             raise _meant(error, rows=True) from error
+
+    def _asked(self, sql: str, values: Mapping[str, Any] | None, **options: Any) -> Any:
+        try:
+            return self._client().execute(sql, values, **options)
+        except Exception as error:
+            self._forget()
+            raise _meant(error, rows=False) from error
 
     def close(self) -> None:
         """Cut every connection; a query that waits in another thread fails at once."""

@@ -21,7 +21,7 @@ from pipeline.events.base import Millis, Value
 from pipeline.events.facts import Fact, OutcomesCounted, Samples
 from pipeline.events.records import ACTION_SCHEMA, REPORT_SCHEMAS, Arrival
 from pipeline.runtime.answers import AnswerBook, Responder, expected
-from pipeline.runtime.counts import DERIVED, SAMPLES
+from pipeline.runtime.counts import add_outcome
 from pipeline.runtime.kafka.foresight import Foresight, tick_waves
 from pipeline.runtime.kafka.lanes import TRIAGE
 from pipeline.runtime.kafka.stillness import BETWEEN, Stillness
@@ -81,11 +81,8 @@ class Played:
 
     def count(self, fact: OutcomesCounted) -> None:
         """Add the outcomes of one transaction."""
-        head = f"{fact.channel}|{fact.fate}|{fact.outcome}|"
-        key = head + (DERIVED if fact.derived else "")
-        self.counts[key] = self.counts.get(key, 0) + fact.records
-        if fact.samples:
-            self.counts[head + SAMPLES] = self.counts.get(head + SAMPLES, 0) + fact.samples
+        way = (fact.channel, fact.fate, fact.outcome)
+        add_outcome(self.counts, way, records=fact.records, samples=fact.samples, derived=fact.derived)
 
 
 class Conductor:

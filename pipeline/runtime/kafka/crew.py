@@ -52,6 +52,11 @@ class Crew:
         if code != 0:
             raise StopRun(self._told(name, code))
 
+    def finish(self, name: str) -> None:
+        """Ask one to end in order and wait until it has. Raises :class:`StopRun` when it fails."""
+        self._running[name].terminate()
+        self.ended(name)
+
     def kill(self, name: str) -> None:
         """End one without a chance to say goodbye."""
         process = self._running.pop(name)
