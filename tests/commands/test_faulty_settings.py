@@ -16,6 +16,7 @@ FAULTY = {
     "worker": (["--stages", "intake,dreams", *HEALTH], {"--stages", "--health", *KAFKA, *OWN}),
     "spotter": (HEALTH, {"--health", *KAFKA, *OWN}),
     "sink": (HEALTH, {"--health", *KAFKA, *CLICKHOUSE}),
+    "clock": (HEALTH, {"--health", *KAFKA}),
     "verify": ([], {*KAFKA, *CLICKHOUSE}),
     "canary": (["--once", "--clickhouse"], {*KAFKA, *CLICKHOUSE}),
 }
