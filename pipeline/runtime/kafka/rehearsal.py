@@ -132,7 +132,7 @@ def _begin(crew: Crew, rehearsal: Rehearsal, lanes: str, say: Say) -> None:
               "--replication", 1)  # fmt: skip
     if rehearsal.sink:
         crew.once("migrate", "migrate")
-        crew.start("sink", "sink")
+        crew.start("sink", "sink", "--health", "127.0.0.1:0")
     say(f"starting {rehearsal.workers} workers")
     for number in range(rehearsal.workers):
         health = f"127.0.0.1:{9641 + 10 * number}"
