@@ -13,6 +13,7 @@ repetitions, and the same record published twice is known by its source system a
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from connectors.kafka.answering import ASK_S
 from connectors.kafka.config import for_kafka_python, prefixed
 from connectors.kafka.contract import Outgoing, outgoing
 from connectors.kafka.faults import creates_nothing, in_our_words, missing, told
@@ -135,6 +137,15 @@ class Publisher:
     def now(self) -> Millis:
         """The wall clock of this publisher."""
         return int(self._clock() * 1000)
+
+    def answers(self, seconds: float = ASK_S) -> bool:
+        """Whether Kafka answers a question within ``seconds``: who publishes nothing would not notice it going away."""
+        answered = threading.Event()
+        future = self._producer._metadata.request_update()
+        future.add_both(lambda *_: answered.set())
+        self._producer._sender.wakeup()
+        answered.wait(seconds)
+        return bool(future.succeeded())
 
     def flush(self, seconds: float = 150.0) -> None:
         """Wait until the fate of every record is known; raises when any failed since the last call.

@@ -7,7 +7,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from connectors.kafka.answering import ASK_S
 from connectors.librdkafka.following import Read
+from connectors.librdkafka.lasting import lasting
 from connectors.librdkafka.sending import Ends
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 
@@ -42,6 +44,7 @@ class GroupReader:
         }
         self._consumer = Consumer(settings)
         self._read: Ends = {}
+        self._topic = min(topics)
         self._told, self._taken, self._headers = assigned, revoked, headers
         self.membership = b""
         """Who this member is in the generation it was last given partitions in: what a transaction notes offsets as.
@@ -77,8 +80,10 @@ class GroupReader:
         """Read them again, from behind the last record that was given out."""
         self._consumer.resume([TopicPartition(*place) for place in places])
 
-    def commit(self) -> Ends:
-        """Note everything read so far for the group; gives back what was noted.
+    def commit(self, lasts: Callable[[], None] = lambda: None) -> Ends:
+        """Note everything read so far for the group; gives back what was noted. ``lasts`` is called every second.
+
+        While Kafka is away this may last until it is back.
 
         Raises :class:`NeighbourAway` when the group did not take it: the records come again, here or elsewhere.
         """
@@ -86,7 +91,7 @@ class GroupReader:
         if noted:
             offsets = [TopicPartition(*place, offset) for place, offset in noted.items()]
             try:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+                lasting(lambda: self._consumer.commit(offsets=offsets, asynchronous=False), lasts)
             except KafkaException as fault:
                 raise NeighbourAway(str(fault.args[0])) from fault
         return noted
@@ -96,9 +101,17 @@ class GroupReader:
         _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
         return max(high - self._read.get(place, high), 0)
 
-    def close(self) -> None:
-        """Leave the group."""
-        self._consumer.close()
+    def answers(self, seconds: float = ASK_S) -> bool:
+        """Whether Kafka answers a question within ``seconds``: while it is away :meth:`read` only gives nothing."""
+        try:
+            self._consumer.list_topics(self._topic, timeout=seconds)
+        except KafkaException:
+            return False
+        return True
+
+    def close(self, lasts: Callable[[], None] = lambda: None) -> None:
+        """Leave the group. ``lasts`` is called every second."""
+        lasting(self._consumer.close, lasts)
 
     def _assigned(self, _: Any, places: Collection[TopicPartition]) -> None:
         self.membership = self._consumer.consumer_group_metadata()

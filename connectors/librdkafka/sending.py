@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -10,6 +11,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pipeline.errors import NeighbourAway, StopRun
 
 PATIENCE_S = 300.0
+TURN_S = 1.0
+"""How often whoever waits for a flush is told that it lasts."""
+LOOK_UP_S = 20.0
+"""Shorter than a loop may stand until its process counts as one that hangs."""
 LARGEST = 2 * 1024 * 1024
 """Bytes of the largest record that is sent: what the roomiest topics take. librdkafka's own limit (1,000,000) is below
 what any topic takes, so that what came in whole could not be written whole.
@@ -50,13 +55,15 @@ class Sender:
             except KafkaException as fault:
                 raise in_our_words(fault.args[0], topic) from fault
 
-    def flush(self) -> Ends:
-        """Wait until Kafka has everything; gives back the ends since the last flush.
+    def flush(self, lasts: Callable[[], None] = lambda: None) -> Ends:
+        """Wait until Kafka has everything; gives back the ends since the last flush. ``lasts`` is called every second.
 
         Raises :class:`NeighbourAway` when a record was not delivered, :class:`StopRun` when one is larger than its
         topic takes.
         """
-        waiting = self._producer.flush(PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
+        while (waiting := self._producer.flush(TURN_S)) and time.monotonic() < deadline:
+            lasts()
         ends, fault = self._ends, self._fault
         self._ends, self._fault = {}, None
         if fault is not None:
@@ -105,7 +112,7 @@ def partitions_of(client: Any, topic: str) -> int:
 def partitions_known(client: Any, topic: str) -> int:
     """The same, with 0 for a topic that is not there. Raises :class:`NeighbourAway` when nobody answers."""
     try:
-        found = client.list_topics(topic, timeout=30).topics[topic]
+        found = client.list_topics(topic, timeout=LOOK_UP_S).topics[topic]
     except KafkaException as fault:
         raise NeighbourAway(str(fault.args[0])) from fault
     if found.error is not None and found.error.code() not in _NO_TOPIC:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -19,8 +19,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from connectors.kafka.answering import Answering
 from connectors.kafka.contract import Outgoing
 from connectors.mqtt.payloads import QUARANTINE, Payloads
+from connectors.mqtt.ports import Sent, Unwatched, Watch, Way
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 
 QOS = 1
@@ -32,57 +34,6 @@ FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.5, 30.0
 SEND_AGAIN_S = 1.0
 FAILED = 0x80
 """Reason codes from here on are failures."""
-
-
-class Sent(Protocol):
-    """One record on its way to Kafka."""
-
-    @property
-    def done(self) -> bool:
-        """Whether its fate is known."""
-
-    @property
-    def error(self) -> BaseException | None:
-        """Why it failed."""
-
-
-class Way(Protocol):
-    """Where records go: a :class:`connectors.kafka.publisher.Publisher` in earnest."""
-
-    def post(self, record: Outgoing) -> Sent:
-        """Send one record; raises :class:`NeighbourAway` when it cannot be taken now."""
-
-
-class Watch(Protocol):
-    """Who is told how it goes; an ``Instruments`` in earnest."""
-
-    def touched(self) -> None:
-        """The loop turned."""
-
-    def bridged(self, outcome: str, n: int) -> None:
-        """Messages that were acknowledged: ``forwarded`` or ``refused``."""
-
-    def bridge_waiting(self, n: int) -> None:
-        """Messages that wait for Kafka."""
-
-    def ready(self, need: str, there: bool) -> None:
-        """Whether the MQTT broker is there."""
-
-
-class Unwatched:
-    """Nobody is told."""
-
-    def touched(self) -> None:
-        """Nothing."""
-
-    def bridged(self, outcome: str, n: int) -> None:
-        """Nothing."""
-
-    def bridge_waiting(self, n: int) -> None:
-        """Nothing."""
-
-    def ready(self, need: str, there: bool) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +78,7 @@ class Bridge:
     ) -> None:
         self._way, self._payloads, self._place, self._bound = way, payloads, place, bound
         self._watch, self._clock, self._say = watch or Unwatched(), clock, say
+        self._kafka = Answering.to(self._watch)
         self._waiting: deque[_Waiting] = deque()
         self._unsent: deque[_Waiting] = deque()
         self._session = 0
@@ -166,6 +118,7 @@ class Bridge:
             raise self._fault
         self._send()
         self._acknowledge()
+        self._ask()
         if self._client.socket() is not None and self._client.want_write():
             self._client.loop_write()
         return self._connected
@@ -261,6 +214,7 @@ class Bridge:
                     waiting.sent.append(self._way.post(waiting.records[len(waiting.sent)]))
             except NeighbourAway as away:
                 self._say(str(away))
+                self._kafka.missed()
                 self._send_after = time.monotonic() + SEND_AGAIN_S
                 return
             self._unsent.popleft()
@@ -269,11 +223,19 @@ class Bridge:
         """Acknowledge, in order of arrival, what Kafka has; what Kafka gave up is sent again."""
         while self._waiting and self._settled(self._waiting[0]):
             waiting = self._waiting.popleft()
+            self._kafka.heard()
             if waiting.session == self._session:
                 self._client.ack(waiting.message_id, waiting.qos)
                 refused = any(record.topic == QUARANTINE for record in waiting.records)
                 self._watch.bridged("refused" if refused else "forwarded", 1)
         self._watch.bridge_waiting(len(self._waiting))
+
+    def _ask(self) -> None:
+        """What is sent and not confirmed is a question to Kafka; when nothing is, it is asked whether it is there."""
+        if self._waiting:
+            self._kafka.late()
+        else:
+            self._kafka.asked(self._way.answers)
 
     def _settled(self, waiting: _Waiting) -> bool:
         if len(waiting.sent) < len(waiting.records) or not all(sent.done for sent in waiting.sent):
@@ -281,6 +243,7 @@ class Bridge:
         failed = next((sent.error for sent in waiting.sent if sent.error is not None), None)
         if failed is not None:
             self._say(f"Kafka did not take a record, it is sent again: {failed}")
+            self._kafka.missed()
             waiting.sent = []
             self._unsent.appendleft(waiting)
             self._send_after = time.monotonic() + SEND_AGAIN_S

@@ -128,6 +128,8 @@ _SINK = (
         ("sum by (instance) (wangge_sink_buffered_rows)", "{{instance}} rows"),
         ("sum by (instance) (wangge_sink_buffered_bytes)", "{{instance}} bytes"),
     )),
+    one("Blocks to look at", "sum by (instance, alarm) (increase(wangge_sink_alarms_total[1h]))",
+        "{{instance}} {{alarm}}", about="/status of the sink says which"),
     one("Rows refused for good", "sum by (table) (increase(wangge_sink_rejected_rows_total[1h]))", "{{table}}"),
 )  # fmt: skip
 _EDGES = (

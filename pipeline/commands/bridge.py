@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.standing import place_of
+from pipeline.commands.standing import health_option, place_of, until_stopped
 from pipeline.errors import NeighbourAway, StopRun
 from pipeline.runtime.logs import log_to_stderr
 from pipeline.settings import kafka_settings_from, refuse_faulty
@@ -23,7 +19,8 @@ if TYPE_CHECKING:
     from pipeline.runtime.instruments import Instruments
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-LAST_PAUSE_S = 30.0
+LAST_PAUSE_S = 10.0
+"""With the time of one attempt less than a loop may stand."""
 
 
 @click.group("bridge")
@@ -48,12 +45,12 @@ def bridge_command() -> None:
 @click.option(
     "--in-flight", type=click.IntRange(1, 4_000), default=1_000, show_default=True, help="Most unacknowledged."
 )
-@click.option("--health", help="HOST:PORT where /live, /ready and /metrics answer, e.g. 127.0.0.1:9604.")
+@health_option("bridge")
 @click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
 @click.option("--dry-run", is_flag=True, help="Check options, mapping and Kafka; carry nothing.")
 def mqtt_command(
     broker: str, topics: tuple[str, ...], mapping: str | None, schema: str, client_id: str, mqtt_version: str,
-    username: str, password_file: Path | None, ca: Path | None, in_flight: int, health: str | None, as_json: bool,
+    username: str, password_file: Path | None, ca: Path | None, in_flight: int, health: str, as_json: bool,
     dry_run: bool,
 ) -> None:  # fmt: skip
     """Carry MQTT messages to Kafka (QoS 1); stop it with SIGTERM or Ctrl-C.
@@ -69,60 +66,69 @@ def mqtt_command(
     """
     log_to_stderr("warning", as_json=as_json)
     from connectors.kafka.faults import quiet
-    from connectors.mqtt.bridge import Bridge, MqttPlace, Unwatched
+    from connectors.mqtt.bridge import Bridge, MqttPlace
     from connectors.mqtt.payloads import Payloads
 
     quiet()
-    addresses = [("--broker", broker), *([("--health", health)] if health else [])]
     refuse_faulty(
-        *(partial(place_of, *given) for given in addresses), lambda: Payloads(mapping, schema), kafka_settings_from
-    )
+        lambda: place_of("--broker", broker), lambda: place_of("--health", health),
+        lambda: Payloads(mapping, schema), kafka_settings_from,
+    )  # fmt: skip
     host, port = place_of("--broker", broker)
     password = password_file.read_text("utf-8").splitlines()[0] if password_file else ""
     place = MqttPlace(host, port, topics, client_id, int(mqtt_version), username, password, str(ca or ""))
-    payloads = Payloads(mapping, schema)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    publisher = _publisher(stop.is_set, wait=not dry_run)
-    if publisher is None:
-        return
+    payloads, at = Payloads(mapping, schema), place_of("--health", health)
     if dry_run:
-        publisher.close()
+        _tried()
         _say("the options, the mapping and Kafka are in order; nothing was carried")
         return
-    watch = _instruments(health) if health else None
-    try:
-        Bridge(publisher, payloads, place, bound=in_flight, watch=watch or Unwatched(), say=_say).run(stop.is_set)
-    finally:
-        publisher.abandon()
+    from pipeline.runtime.health import served_at
+    from pipeline.runtime.instruments import Instruments
 
-
-def _publisher(stopped: Callable[[], bool], *, wait: bool) -> Publisher | None:
-    """A publisher as soon as Kafka is there; ``None`` when asked to stop before."""
-    from connectors.kafka.publisher import Publisher
-
-    settings, pause = kafka_settings_from(), 0.5
-    while not stopped():
+    stop, watch = until_stopped(), Instruments("bridge", needs=("mqtt", "kafka"))
+    with served_at(at, watch):
+        publisher = _publisher(stop, watch)
+        if publisher is None:
+            return
         try:
-            return Publisher(settings, block_ms=5_000)
+            Bridge(publisher, payloads, place, bound=in_flight, watch=watch, say=_say).run(stop.is_set)
+        finally:
+            publisher.abandon()
+
+
+def _tried() -> None:
+    """Look whether Kafka takes us. Raises :class:`StopRun` when it is away."""
+    try:
+        _connected().close()
+    except NeighbourAway as away:
+        raise StopRun(str(away)) from away
+
+
+def _publisher(stop: threading.Event, watch: Instruments) -> Publisher | None:
+    """A publisher as soon as Kafka is there; ``None`` when asked to stop before."""
+    from connectors.kafka.answering import Answering
+
+    kafka, pause = Answering.to(watch), 0.5
+    while not stop.is_set():
+        watch.touched()
+        try:
+            found = _connected()
         except NeighbourAway as away:
-            if not wait:
-                raise StopRun(str(away)) from away
+            kafka.missed()
             _say(str(away))
-        time.sleep(pause)
+        else:
+            kafka.heard()
+            return found
+        stop.wait(pause)
         pause = min(pause * 2, LAST_PAUSE_S)
     return None
 
 
-def _instruments(health: str) -> Instruments:
-    from pipeline.runtime.health import HealthServer
-    from pipeline.runtime.instruments import Instruments
+def _connected() -> Publisher:
+    from connectors.kafka.publisher import Publisher
+    from pipeline.settings import kafka_settings_from
 
-    host, port = place_of("--health", health)
-    instruments = Instruments("bridge", needs=("mqtt",))
-    HealthServer(instruments, host=host, port=port).start()
-    return instruments
+    return Publisher(kafka_settings_from(), block_ms=5_000)
 
 
 def _say(text: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.commands.options import JSON, as_document, table
-from pipeline.commands.standing import place_of
+from pipeline.commands.standing import health_option, place_of
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 from pipeline.runtime.metrics import LANES
 from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
@@ -35,7 +35,7 @@ ROWS = "SELECT fact_id FROM {database}.reports WHERE fact_id IN %(ids)s"
 @click.option("--lane", "lanes", multiple=True, type=click.Choice(LANES), help="Ways in; all without it.")
 @click.option("--device", default="", help="A registered device: without one no canary goes the way of sensors.")
 @click.option("--clickhouse/--no-clickhouse", default=False, help="Look for rows as well (WANGGE_CLICKHOUSE).")
-@click.option("--health", default="127.0.0.1:9605", show_default=True, help="Where /metrics and /live answer.")
+@health_option("canary", "; not with --once")
 @click.option("--once", is_flag=True, help="Send one for each way in, wait for them, print what was seen.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent; needs no Kafka.")
 @JSON
@@ -64,9 +64,9 @@ def canary_command(
         canary = _opened(stack, chosen, device, patience, clickhouse)
         if once:
             sys.exit(_once(canary, as_json=as_json))
-        from pipeline.runtime.health import HealthServer
+        from pipeline.runtime.health import served_at
 
-        stack.enter_context(HealthServer(canary.instruments, *place_of("--health", health)))
+        stack.enter_context(served_at(place_of("--health", health), canary.instruments))
         _for_ever(canary, every)
 
 

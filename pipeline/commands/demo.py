@@ -17,7 +17,13 @@ from pipeline.commands.run import responder_of
 from pipeline.commands.summary import run_summary
 from pipeline.runtime.running import RunRequest, run
 from pipeline.runtime.workspace import Workspace
-from pipeline.settings import ClickHouseSettings, clickhouse_settings_from, kafka_settings_from, refuse_faulty, settings_from
+from pipeline.settings import (
+    ClickHouseSettings,
+    clickhouse_settings_from,
+    kafka_settings_from,
+    refuse_faulty,
+    settings_from,
+)
 from pipeline.simulation.simulate import simulate
 
 DAY = date(2026, 3, 16)

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from pipeline.commands.options import JSON, as_document, table
-from pipeline.commands.standing import place_of, until_stopped
+from pipeline.commands.standing import health_option, place_of, until_stopped
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.runtime.logs import log_to_stderr
 from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty
 
 
 @click.command("retry")
-@click.option("--health", default="127.0.0.1:9606", show_default=True, help="Where /live, /ready, /metrics answer.")
+@health_option("retry")
 @click.option("--log-level", default="warning", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Say what waits and when it is due; send nothing.")
 @click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
@@ -56,7 +56,7 @@ def _point(die_at: str | None) -> Any:
 
 def _serve(kafka: KafkaSettings, place: tuple[str, int], point: Any) -> None:
     from connectors.kafka.config import for_librdkafka
-    from pipeline.runtime.health import HealthServer
+    from pipeline.runtime.health import served_at
     from pipeline.runtime.instruments import Instruments
     from pipeline.runtime.kafka.resending import Resender, joining, writing
 
@@ -66,7 +66,7 @@ def _serve(kafka: KafkaSettings, place: tuple[str, int], point: Any) -> None:
     member = Resender(
         kafka.prefix, joining(config, kafka), writing(config, kafka, name, point), instruments, point=point
     )
-    with HealthServer(instruments, *place):
+    with served_at(place, instruments):
         member.run(until_stopped())
 
 

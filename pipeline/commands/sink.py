@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from pipeline.commands.options import JSON, as_document
-from pipeline.commands.standing import place_of
+from pipeline.commands.standing import health_option, place_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
     from connectors.sinks.clickhouse.faultpoints import FaultPoints
     from connectors.sinks.clickhouse.figures import SinkFigures
+    from pipeline.runtime.health import HealthServer
 
 
 @click.command("sink")
@@ -27,12 +29,12 @@ if TYPE_CHECKING:
 @click.option("--until-done", is_flag=True, help="End when everything readable is written.")
 @click.option("--accept-gap", is_flag=True, help="Go on where the log begins although records before it are lost.")
 @click.option("--rebuild-changed", is_flag=True, help="Write a planned block whose records changed since.")
-@click.option("--health", help="HOST:PORT where /live, /ready, /metrics and /status answer.")
+@health_option("sink", "; with --until-done only where it is given")
 @click.option("--fault-point", "points", multiple=True, hidden=True, help="NAME:N, for fault tests.")
 @JSON
 def sink_command(
     writers: int, records: int, age_ms: int, memory_mb: int, patience: float, until_done: bool, accept_gap: bool,
-    rebuild_changed: bool, health: str | None, points: tuple[str, ...], as_json: bool,
+    rebuild_changed: bool, health: str, points: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Write facts and refused records from Kafka to the tables of ClickHouse; stop it with SIGTERM or Ctrl-C.
 
@@ -43,6 +45,7 @@ def sink_command(
     \b
     Examples:
       wangge sink                                       run until stopped
+      wangge sink --health 127.0.0.1:9612               a second one on this machine
       wangge sink --until-done --json                   write what is there, then print figures
       WANGGE_CLICKHOUSE=ch1:9000 WANGGE_KAFKA=k1:9092 wangge sink --writers 4
     """
@@ -52,8 +55,9 @@ def sink_command(
     from connectors.sinks.clickhouse.process import log_as_json, run_sink
     from pipeline.runtime.collector import SERVER, ease_collector
 
-    address = (lambda: place_of("--health", health)) if health else _nothing
-    refuse_faulty(address, lambda: _armed(points), kafka_settings_from, clickhouse_settings_from)
+    refuse_faulty(
+        lambda: place_of("--health", health), lambda: _armed(points), kafka_settings_from, clickhouse_settings_from
+    )
     limits = Limits(records=records, least_records=min(500, records), longest_ms=age_ms, shortest_ms=min(200, age_ms))
     options = Options(
         limits, memory_mb * 1_000_000, points=_armed(points), accept_gap=accept_gap, rebuild_changed=rebuild_changed
@@ -61,16 +65,13 @@ def sink_command(
     figures = SinkFigures()
     log_as_json()
     ease_collector(SERVER)
-    stop = _watched(figures, health) if health else _nothing
-    try:
+    with _watched(figures, health) if not until_done or _is_given("health") else nullcontext():
         asyncio.run(
             run_sink(
                 kafka_settings_from(), clickhouse_settings_from(), options, writers=writers, patience=patience,
                 until_done=until_done, figures=figures,
             )
         )  # fmt: skip
-    finally:
-        stop()
     if as_json:
         click.echo(as_document(figures.document()))
     else:
@@ -87,18 +88,15 @@ def _armed(points: tuple[str, ...]) -> FaultPoints:
         raise ConfigFaults([Fault("arguments", "--fault-point", ", ".join(points), str(fault))]) from fault
 
 
-def _watched(figures: SinkFigures, health: str) -> Callable[[], None]:
-    """Have the instruments watch, and serve what they see; gives what ends the serving."""
-    from pipeline.runtime.health import HealthServer
+def _is_given(option: str) -> bool:
+    """Whether an option was written, not left at what is usual."""
+    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
+def _watched(figures: SinkFigures, health: str) -> HealthServer:
+    """Have the instruments watch, and a server tell what they see."""
+    from pipeline.runtime.health import served_at
     from pipeline.runtime.instruments import Instruments
 
-    host, port = place_of("--health", health)
-    watch = Instruments("sink", needs=("clickhouse",))
-    figures.watch = watch
-    server = HealthServer(watch, host=host, port=port, status=figures.document)
-    server.start()
-    return server.stop
-
-
-def _nothing() -> None:
-    """Nothing is asked for, nothing is served."""
+    figures.watch = watch = Instruments("sink", needs=("clickhouse", "kafka"))
+    return served_at(place_of("--health", health), watch, figures.document)

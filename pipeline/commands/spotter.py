@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from pipeline.commands.options import JSON, as_document
-from pipeline.commands.standing import place_of, until_stopped
+from pipeline.commands.standing import health_option, place_of, until_stopped
 from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -16,7 +17,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 @click.command("spotter")
 @click.option("--city", type=FOLDER, help="Reference overlay of the city.")
-@click.option("--health", default="127.0.0.1:9603", show_default=True, help="Where /live, /ready, /metrics answer.")
+@health_option("spotter")
 @click.option("--give-way", is_flag=True, help="Rest in between while emergencies come on reports.urgent.")
 @click.option("--log-level", default="warning", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Say what would be read, written and looked for; needs no Kafka.")
@@ -40,9 +41,9 @@ def spotter_command(
     from pipeline.runtime.kafka.spotter import GROUP, LANE, SOURCES
 
     refuse_faulty(lambda: place_of("--health", health), kafka_settings_from, settings_from)
-    host, port = place_of("--health", health)
     kafka = kafka_settings_from()
-    words = sorted({row.word for row in load_city(settings_from().reference, city).reference.tables.emergency_words})
+    rules = load_city(settings_from().reference, city)
+    words = sorted({row.word for row in rules.reference.tables.emergency_words})
     if dry_run:
         plan = {
             "group": kafka.prefix + GROUP, "reads": [kafka.prefix + topic for topic in SOURCES],
@@ -52,24 +53,25 @@ def spotter_command(
         click.echo(as_document(plan) if as_json else "\n".join(lines))
         return
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    _serve(words, host, port, give_way)
+    _serve(words, rules.version, place_of("--health", health), give_way)
 
 
-def _serve(words: list[str], host: str, port: int, give_way: bool) -> None:
+def _serve(words: list[str], rules: str, place: tuple[str, int], give_way: bool) -> None:
     from connectors.kafka.config import for_librdkafka
     from connectors.kafka.contract import URGENT
     from connectors.librdkafka.hearing import Hearing
     from connectors.librdkafka.sending import Sender
-    from pipeline.runtime.health import HealthServer
+    from pipeline.runtime.health import served_at
     from pipeline.runtime.instruments import Instruments
     from pipeline.runtime.kafka.spotter import GROUP, Spotter, joining
     from pipeline.runtime.kafka.spotting import spotter
 
     kafka = kafka_settings_from()
-    instruments = Instruments("spotter")
+    instruments = Instruments("spotter", needs=("kafka",))
+    instruments.build(version("wangge"), rules)
     config = for_librdkafka(kafka)
     member = Spotter(kafka.prefix, joining(config, kafka), lambda: Sender(config), spotter(words), instruments)
     if give_way:
         Hearing(config, kafka.prefix + URGENT, kafka.prefix + GROUP, member.alert.heard).start()
-    with HealthServer(instruments, host=host, port=port):
+    with served_at(place, instruments):
         member.run(until_stopped())

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from threading import Event
+from typing import Any
+
+import click
 
 from pipeline.errors import ConfigFaults, Fault
+
+LOOPBACK = "127.0.0.1"
+PORTS = {
+    "worker": 9601, "sink": 9602, "spotter": 9603, "bridge": 9604, "canary": 9605, "retry": 9606, "clock": 9607,
+}  # fmt: skip
+"""Where each kind of process answers unless it is told otherwise: what Prometheus is told to look at."""
+
+
+def health_option(process: str, but: str = "") -> Callable[[Any], Any]:
+    """``--health`` with the usual place of a kind of process; ``but`` is added to its help."""
+    return click.option(
+        "--health", default=f"{LOOPBACK}:{PORTS[process]}", show_default=True,
+        help=f"HOST:PORT where /live, /ready, /status and /metrics answer{but}.",
+    )  # fmt: skip
 
 
 def until_stopped() -> Event:

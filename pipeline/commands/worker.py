@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import warn_of_key
-from pipeline.commands.standing import place_of
+from pipeline.commands.standing import health_option, place_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
@@ -21,7 +21,7 @@ EMERGENCY = ("urgent", "casework")
 @click.command("worker")
 @click.option("--stages", default=",".join(LANES), show_default=True, help="Lanes of this worker, parted by commas.")
 @click.option("--city", type=FOLDER, help="Reference overlay of the city.")
-@click.option("--health", default="127.0.0.1:9601", show_default=True, help="Where /live, /ready, /metrics answer.")
+@health_option("worker")
 @click.option(
     "--poll-records", type=click.IntRange(1, 10_000), default=500, show_default=True, help="Most records of one poll."
 )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from pipeline.errors import ConfigFaults, Fault
 from pipeline.runtime.progress import Picture, Progress
 
 LOOPBACK = "127.0.0.1"
@@ -98,6 +99,17 @@ class HealthServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def served_at(
+    place: tuple[str, int], observed: Observed, status: Callable[[], Mapping[str, Any]] = dict
+) -> HealthServer:
+    """The server at host and port of ``--health``. Raises :class:`ConfigFaults` when nobody can listen there."""
+    try:
+        return HealthServer(observed, *place, status)
+    except OSError as error:
+        remedy = f"give each process a place of its own, port 0 for any that is free: {error.strerror or error}"
+        raise ConfigFaults([Fault("arguments", "--health", f"{place[0]}:{place[1]}", remedy)]) from error
 
 
 def _handler(observed: Observed, status: Callable[[], Mapping[str, Any]]) -> type[BaseHTTPRequestHandler]:

@@ -48,6 +48,10 @@ class EdgeInstruments:
         """Rows that ClickHouse refuses for good."""
         self._series.of("wangge_sink_rejected_rows_total", table).inc(rows)
 
+    def sink_alarm(self, alarm: str) -> None:
+        """Something of the sink that an operator has to look at."""
+        self._series.of("wangge_sink_alarms_total", alarm).inc()
+
     def sink_state(self, mode: str, plans: int, rows: int, size: int) -> None:
         """How the sink keeps doubles out, its plans in flight, and what waits in memory."""
         for known in LABELS["mode"].values:

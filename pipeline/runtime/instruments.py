@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -40,6 +41,8 @@ PLACES = (
     "wangge_unacked_age_seconds",
 )
 """Metrics by partition: their series go when the partition goes to another process."""
+NO_RULES = "-"
+"""The reference version of a process that goes by no rules."""
 BEGUN = 64
 """Label sets up to which a counter begins with all of them."""
 
@@ -110,13 +113,14 @@ class Instruments(EdgeInstruments):
         self.process, self.progress = process, Progress(needs, clock)
         self._series: _Series = _Series()
         self._unanswered = Unanswered()
+        self.build(version("wangge"), NO_RULES)
 
     # --- loop and partitions ---------------------------------------------------------------------------------------
 
-    def build(self, version: str, reference_version: str) -> None:
+    def build(self, release: str, reference_version: str) -> None:
         """Say what runs here; the last call counts."""
         self._series.forget("wangge_build_info")
-        self._series.of("wangge_build_info", self.process, version, reference_version).set(1)
+        self._series.of("wangge_build_info", self.process, release, reference_version).set(1)
 
     def touched(self) -> None:
         """The loop turned once, whether or not anything came."""

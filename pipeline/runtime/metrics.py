@@ -23,6 +23,8 @@ LANES = ("grid-worker", "hotline", "other", "urgent", "sensor")
 """Ways in that a canary goes."""
 REACHES = ("fact", "row")
 """How far a canary was seen: as a fact on its topic, as a row in ClickHouse."""
+ALARMS = ("views_may_lack", "plan_changed", "other_version")
+"""What the sink has an operator look at: its own list, by the same names."""
 PATHS = ("published_to_row", "action_to_status")
 
 
@@ -54,6 +56,7 @@ LABELS: dict[str, Label] = {
     "cause": Label(("network", "timeout", "memory", "parts", "server")),
     "mode": Label(("token", "probe")),
     "probed": Label(("present", "absent", "partial")),
+    "alarm": Label(ALARMS),
     "path": Label(PATHS),
     "lane": Label(LANES),
     "reach": Label(REACHES),
@@ -124,6 +127,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("wangge_sink_retries_total", "counter", "", ("cause",), "Inserts tried again"),
     Metric("wangge_sink_probes_total", "counter", "", ("probed",), "Looks whether a block had been written before"),
     Metric("wangge_sink_rejected_rows_total", "counter", "rows", ("table",), "Rows ClickHouse refuses for good"),
+    Metric("wangge_sink_alarms_total", "counter", "", ("alarm",), "Blocks that an operator has to look at"),
     Metric("wangge_sink_mode", "gauge", "", ("mode",), "1 for the way doubles are kept out now"),
     Metric("wangge_sink_plans_in_flight", "gauge", "", (), "Blocks planned and not yet known to be written"),
     Metric("wangge_sink_buffered_rows", "gauge", "rows", (), "Rows waiting in memory"),

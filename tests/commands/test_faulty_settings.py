@@ -29,7 +29,7 @@ FAULTY = {
     "worker": (["--stages", "intake,dreams", *HEALTH], {"--stages", "--health", *KAFKA, *OWN}),
     "spotter": (HEALTH, {"--health", *KAFKA, *OWN}),
     "retry": ([*HEALTH, *DYING], {"--health", "--die-at", *KAFKA}),
-    "clock": ([], {*KAFKA}),
+    "clock": (HEALTH, {"--health", *KAFKA}),
     "sink": ([*HEALTH, "--fault-point", "never"], {"--health", "--fault-point", *KAFKA, *CLICKHOUSE}),
     "migrate": ([], {*CLICKHOUSE}),
     "verify": ([], {*KAFKA, *CLICKHOUSE}),

@@ -5,10 +5,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from deploy.grafana.boards import BOARDS
+from pipeline.commands import command_named
+from pipeline.commands.standing import PORTS
 from pipeline.runtime.metrics import BY_NAME, LABELS, METRICS, Metric
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,6 +53,25 @@ def promtool(*arguments: object) -> None:
 def test_configuration_and_rules_are_valid() -> None:
     promtool("check", "config", FOLDER / "prometheus.yml")
     promtool("check", "rules", RULES)
+
+
+def test_prometheus_looks_for_every_kind_of_process_where_it_answers_unless_told_otherwise() -> None:
+    usual = {process: f"127.0.0.1:{port}" for process, port in PORTS.items()}
+    targets = yaml.safe_load((FOLDER / "targets" / "one-machine.yml").read_text("utf-8"))
+    assert {one["labels"]["job"]: one["targets"] for one in targets} == {name: [at] for name, at in usual.items()}
+    documented = re.findall(r"^\| (\w+) \| (96\d\d)", DOC.read_text("utf-8"), re.MULTILINE)
+    assert {name: f"127.0.0.1:{port}" for name, port in documented} == usual
+    assert {name: health_of(name) for name in usual} == usual
+    (down,) = [rule["expr"] for rule in alerts() if rule["alert"] == "WanggeProcessDown"]
+    assert set(re.findall(r"\w+", down.partition('"')[2].partition('"')[0])) == set(usual)
+
+
+def health_of(process: str) -> Any:
+    """What ``--health`` of the command of a process is unless it is given."""
+    command = command_named(process)
+    if isinstance(command, click.Group):
+        (command,) = command.commands.values()
+    return next(option.default for option in command.params if option.name == "health")
 
 
 def test_every_alert_goes_off_when_it_should_and_only_then() -> None:

@@ -106,8 +106,8 @@ class Rig:
         return [value or b"" for batch in batches for _, value in batch]
 
     def begin(self, *args: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a sink; its log goes to a file."""
-        return self.begin_command("sink", *args, **environment)
+        """Start a sink, with a port of its own unless told otherwise; its log goes to a file."""
+        return self.begin_command("sink", "--health", "127.0.0.1:0", *args, **environment)
 
     def begin_command(self, *args: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start any command; its log goes to a file."""

@@ -25,6 +25,7 @@ from connectors.kafka.config import for_kafka_python
 from connectors.kafka.contract import Outgoing
 from connectors.mqtt.bridge import Bridge, MqttPlace
 from connectors.mqtt.payloads import Payloads
+from connectors.mqtt.ports import Unwatched
 from deploy.stack.servers import MosquittoServer
 from pipeline.errors import ConfigFaults, NeighbourAway
 from pipeline.events.facts import RecordQuarantined
@@ -83,7 +84,7 @@ def bridge(settings: KafkaSettings, broker: MosquittoServer, version: int = 5) -
     """``wangge bridge mqtt`` as a process that is connected; killed at the end unless it ended."""
     words = [
         sys.executable, "-m", "pipeline", "bridge", "mqtt", "--broker", broker.address, "--topic", "sensors/#",
-        "--mapping", "mqtt-sensors", "--mqtt-version", str(version),
+        "--mapping", "mqtt-sensors", "--mqtt-version", str(version), "--health", "127.0.0.1:0",
     ]  # fmt: skip
     environment = {**os.environ, "WANGGE_KAFKA": settings.bootstrap, "WANGGE_KAFKA_PREFIX": settings.prefix}
     running = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
@@ -210,6 +211,9 @@ class Holding:
         self.posted.append(Held())
         return self.posted[-1]
 
+    def answers(self) -> bool:
+        return not self.away
+
 
 class Held:
     """A record whose fate the test decides."""
@@ -219,23 +223,13 @@ class Held:
         self.error: BaseException | None = None
 
 
-class Counting:
+class Counting(Unwatched):
     """Counts what was acknowledged."""
 
-    def __init__(self) -> None:
-        self.acknowledged = self.waiting = 0
-
-    def touched(self) -> None:
-        """Every turn."""
+    acknowledged = 0
 
     def bridged(self, outcome: str, n: int) -> None:
         self.acknowledged += n
-
-    def bridge_waiting(self, n: int) -> None:
-        self.waiting = n
-
-    def ready(self, need: str, there: bool) -> None:
-        """Not looked at."""
 
 
 @contextmanager

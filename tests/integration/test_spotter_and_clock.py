@@ -16,6 +16,7 @@ from connectors.librdkafka.following import Follower, Read
 from connectors.librdkafka.sending import Sender
 from deploy.stack.places import free_ports
 from pipeline.events.facts import CaseFiled, OutcomesCounted
+from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.clock import Clock
 from pipeline.runtime.kafka.crew import Crew
 from pipeline.runtime.kafka.spotter import LANE
@@ -130,8 +131,10 @@ def facts(kafka: KafkaSettings, topic: str) -> list[object]:
 
 
 def test_a_tick_goes_to_every_partition_and_two_clocks_say_the_same(crew: Crew, kafka_settings: KafkaSettings) -> None:
+    config = for_librdkafka(kafka_settings)
     for _ in range(2):
-        Clock(lambda: Sender(for_librdkafka(kafka_settings)), kafka_settings.prefix, 60_000).once(MONDAY + 17)
+        clock = Clock(lambda: Sender(config), kafka_settings.prefix, 60_000, Instruments("clock"))
+        clock.once(MONDAY + 17)
     ticks = [(record.partition, decode(record.value or b"")) for record in read(kafka_settings, "readings.sensor")]
     assert Counter(partition for partition, _ in ticks) == dict.fromkeys(range(PARTITIONS), 2)
     for partition, (name, body) in ticks:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.health import HealthServer
+from pipeline.errors import ConfigFaults
+from pipeline.runtime.health import HealthServer, served_at
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.progress import Progress
 
@@ -158,6 +159,18 @@ def test_the_server_says_why_it_says_no() -> None:
         assert asked(server.port, "/live") == (503, "the loop has not turned for 40 s\n")
         assert asked(server.port, "/ready") == (503, "the loop has not turned for 40 s\nkafka is away\n")
         assert asked(server.port, "/status")[0] == 200
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
+    ins = Instruments("sink")
+    with HealthServer(ins) as first, pytest.raises(ConfigFaults) as caught:
+        served_at(("127.0.0.1", first.port), ins)
+    (fault,) = caught.value.faults
+    assert (fault.field, fault.value) == ("--health", f"127.0.0.1:{first.port}")
+    assert "a place of its own" in fault.remedy
+    assert "in use" in fault.remedy
+    with served_at(("127.0.0.1", 0), ins) as one, served_at(("127.0.0.1", 0), ins) as other:
+        assert one.port != other.port
 
 
 def test_the_server_is_for_this_machine_unless_told_otherwise_and_gives_its_port_back() -> None:

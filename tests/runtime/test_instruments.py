@@ -1,6 +1,7 @@
 """Instruments: the closed list of metrics, names and bounds of labels, and what each method counts."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def used(instruments: Instruments) -> Instruments:
     ins.sink_retried("timeout")
     ins.sink_probed("absent")
     ins.sink_rejected("cases", 1)
+    ins.sink_alarm("views_may_lack")
     ins.sink_state("token", 2, 300, 40_000)
     ins.canary_sent("hotline")
     ins.canary_seen("hotline", "fact", 0.4, 1_785_718_800.0)
@@ -110,6 +112,14 @@ def test_labels_and_metrics_are_all_used_and_named_once() -> None:
     assert {label for metric in METRICS for label in metric.labels} == set(LABELS)
     assert len(BY_NAME) == len(METRICS)
     assert set(LABELS["reason"].values) == set(map(str, Reason))
+
+
+@pytest.mark.parametrize("process", ["worker", "sink", "spotter", "bridge", "canary", "retry", "clock"])
+def test_every_process_tells_what_runs_and_a_worker_by_which_rules(process: str) -> None:
+    ins = Instruments(process)
+    assert samples(ins)["wangge_build_info"] == {(process, "-", version("wangge")): 1}
+    ins.build(version("wangge"), "a1b2")
+    assert samples(ins)["wangge_build_info"] == {(process, "a1b2", version("wangge")): 1}
 
 
 def test_nothing_is_exposed_that_is_not_on_the_list_and_everything_on_it_is() -> None:

@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata
 
+from connectors.kafka.answering import SILENCE_S
 from connectors.kafka.config import for_aiokafka, prefixed
 from connectors.kafka.positions import settled_positions
 from connectors.librdkafka.transactions import Membership
@@ -123,6 +124,14 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             (tp.topic, tp.partition): [Record(one.offset, one.timestamp, one.value or b"") for one in records]
             for tp, records in batch.items()
         }
+
+    async def answers(self) -> bool:
+        """Whether Kafka answers a question. While it is away :meth:`poll` only gives nothing."""
+        try:
+            await asyncio.wait_for(self._consumer.topics(), SILENCE_S)
+        except (KafkaError, TimeoutError):
+            return False
+        return True
 
     def _reads(self) -> None:
         """aiokafka fetches in a task of its own; when that has died, polls are empty for ever and say nothing."""

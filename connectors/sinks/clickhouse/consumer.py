@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from connectors.kafka.answering import Answering
 from connectors.sinks.clickhouse.broker import FETCH_BYTES, Broker, Committer, Place
 from connectors.sinks.clickhouse.faultpoints import FaultPoints
 from connectors.sinks.clickhouse.flush import Limits
@@ -18,6 +19,7 @@ from connectors.sinks.clickhouse.inbox import Inbox
 from connectors.sinks.clickhouse.lane import Fenced, Found, Lane, without_plan
 from connectors.sinks.clickhouse.plan import version
 from connectors.sinks.clickhouse.port import Neighbours, PartitionPort
+from connectors.sinks.clickhouse.turning import look, turning
 from pipeline.errors import StopRun
 
 LOG = logging.getLogger("wangge.sink")
@@ -60,6 +62,8 @@ class Consumer:
         self._version = version()
         self.joined = False
         self._given = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._kafka = Answering(lambda there: shared.figures.neighbour("kafka", there=there))
 
     def stop(self) -> None:
         """Finish the blocks in flight, then end."""
@@ -69,13 +73,16 @@ class Consumer:
         """Read and write until :meth:`stop`. Raises what a lane raised, be it with its last block; nothing of it is
         acknowledged then.
         """
-        await self._broker.start(self._give_back, self._receive)
+        self._looking = asyncio.create_task(look(self._kafka, self._broker.answers))
         try:
+            joining = self._broker.start(self._give_back, self._receive)
+            await turning(joining, self._shared.figures.watch.touched, self._stop)
             while not self._stop.is_set():
                 await self._turn()
             await self._give_back()
             self._fail()
         finally:
+            self._looking.cancel()
             await self._give_back()
             await self._broker.stop()
 
@@ -88,6 +95,8 @@ class Consumer:
             poll.cancel()
             return
         batch = poll.result()
+        if batch:
+            self._kafka.heard()
         for place, running in self._running.items():
             running.inbox.add(batch.get(place, ()), self._broker.position(place))
         self._hold_back()
@@ -117,6 +126,8 @@ class Consumer:
         """Raise what broke within a rebalance, where aiokafka would swallow it, or while partitions were given back."""
         if self._failure is not None:
             raise self._failure
+        if self._looking is not None and self._looking.done():
+            self._looking.result()
 
     # -- the group ----------------------------------------------------------------------------------------------
 
@@ -128,6 +139,7 @@ class Consumer:
             for place in sorted(places):
                 self._begin(place, self._checked(place, found[place]), generation)
             self.joined, self._given = True, len(places)
+            self._kafka.heard()
             self._shared.figures.watch.assigned(sorted(places))
             LOG.info("assigned", extra={"partitions": len(places), "generation": generation})
         except Exception as error:  # aiokafka would swallow it

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from connectors.sinks.clickhouse.decide import Mode
 from pipeline.events.base import Millis
+
+LOG = logging.getLogger("wangge.sink")
+MOST_ALARMS = 50
+"""How many alarms are kept in words; the metric counts them all."""
+
+
+class Alarm(StrEnum):
+    """What an operator has to look at."""
+
+    VIEWS_MAY_LACK = "views_may_lack"
+    """A block was found written, too long ago to repair by its token what views may have missed of it."""
+    PLAN_CHANGED = "plan_changed"
+    """A planned block was written with other records than planned, as ``--rebuild-changed`` allows."""
+    OTHER_VERSION = "other_version"
+    """A planned block was written by another version of the sink than planned it."""
 
 
 class Watch(Protocol):
@@ -55,6 +72,9 @@ class Watch(Protocol):
     def sink_rejected(self, table: str, rows: int) -> None:
         """Rows that the server does not take."""
 
+    def sink_alarm(self, alarm: str) -> None:
+        """Something that an operator has to look at."""
+
     def sink_state(self, mode: str, plans: int, rows: int, size: int) -> None:
         """How the sink stands."""
 
@@ -80,7 +100,9 @@ class SinkFigures:
     rejected: Counter[str] = field(default_factory=Counter)
     """Records set aside, by reason."""
     alarms: list[str] = field(default_factory=list)
-    """What an operator has to look at."""
+    """What an operator has to look at: the latest of it, oldest first."""
+    away: set[str] = field(default_factory=set)
+    """Neighbours that are waited for."""
     plans: int = 0
     """Blocks planned and not done."""
     lag: int = 0
@@ -94,6 +116,23 @@ class SinkFigures:
     paused: int = 0
     """Partitions that are not read because enough waits."""
     watch: Watch = field(default_factory=Unwatched)
+
+    def alarm(self, alarm: Alarm, told: str) -> None:
+        """An operator has to look at something: counted by its kind, and told in words."""
+        self.note(told)
+        self.watch.sink_alarm(alarm.value)
+        LOG.warning("to be looked at", extra={"alarm": alarm.value, "told": told})
+
+    def note(self, told: str) -> None:
+        """Keep something in words for whoever asks; only the latest is kept."""
+        self.alarms.append(told)
+        del self.alarms[:-MOST_ALARMS]
+
+    def neighbour(self, name: str, *, there: bool) -> None:
+        """A neighbour is there or away. Some may be away at the same time: each is waited for until it is there."""
+        (self.away.discard if there else self.away.add)(name)
+        self.watch.ready(name, there)
+        self.watch.waiting(", ".join(sorted(self.away)))
 
     def document(self) -> dict[str, Any]:
         """All of it as one JSON document."""

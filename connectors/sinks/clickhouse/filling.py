@@ -73,7 +73,7 @@ class Filler:
             self.figures.rejected[reject.fault.reason] += 1
         if rejects:
             told = f"{taken.topic}/{taken.partition}: {len(rejects)} refused, the last: {rejects[-1].fault}"
-            self.figures.alarms.append(told)
+            self.figures.note(told)
         self.figures.blocks += 1
         self.figures.records += len(taken.records)
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from connectors.sinks.clickhouse.blocks import Block, Part, Reject
 from connectors.sinks.clickhouse.decide import Mode, RejectLimits, Strikes, Trust, missing_rows, trust_of
 from connectors.sinks.clickhouse.faultpoints import FaultPoints
-from connectors.sinks.clickhouse.figures import SinkFigures
+from connectors.sinks.clickhouse.figures import Alarm, SinkFigures
 from connectors.sinks.clickhouse.flush import backoff
 from connectors.sinks.clickhouse.plan import Plan, Range, digest_of, plan_of
 from pipeline.errors import InvalidRecord, NeighbourAway, Reason, StopRun
@@ -162,7 +162,9 @@ class Lane:
         if taken is None or trust is Trust.LOST or (trust is Trust.CHANGED and not self._rebuild_changed):
             raise StopRun(_lost(plan, found, len(records)))
         if trust is not Trust.SAME:
-            self._figures.alarms.append(f"{taken.topic}/{taken.partition}: block {found.offset}-{plan.end}: {trust}")
+            alarm = Alarm.PLAN_CHANGED if trust is Trust.CHANGED else Alarm.OTHER_VERSION
+            told = f"{taken.topic}/{taken.partition}: block {found.offset}-{plan.end}: {trust}"
+            self._figures.alarm(alarm, told)
             plan = plan_of(taken, plan.t, self._version)
         await self._commit(found.offset, plan)
         self._points.hit("recovering")
@@ -236,7 +238,8 @@ class Lane:
         step = missing_rows(part.rows, present, has_views=views, age_ms=age, safe_ms=safe)
         if step.views_may_lack:
             first, last = part.offsets[0], part.offsets[-1]
-            self._figures.alarms.append(f"{part.table}: views may lack rows of {token} (offsets {first} to {last})")
+            told = f"{part.table}: views may lack rows of {token} (offsets {first} to {last})"
+            self._figures.alarm(Alarm.VIEWS_MAY_LACK, told)
         if step.rows:
             await self._refence()  # looking may have taken long; what was found holds if the block is still ours
             await self._port.insert(part.only(step.rows), token + step.mark, self._until())

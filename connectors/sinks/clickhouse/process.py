@@ -23,6 +23,7 @@ from connectors.sinks.clickhouse.flush import backoff
 from connectors.sinks.clickhouse.port import Neighbours
 from connectors.sinks.clickhouse.preflight import Target, preflight
 from connectors.sinks.clickhouse.server import Server
+from connectors.sinks.clickhouse.turning import turning
 from pipeline.errors import NeighbourAway
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.topics import topics
@@ -81,16 +82,17 @@ async def _looked_at(server: Server, stopping: asyncio.Event, figures: SinkFigur
     database = server.settings.database
     while not stopping.is_set():
         try:
-            found = await asyncio.to_thread(preflight, server, database, longest=longest)
+            look = asyncio.to_thread(preflight, server, database, longest=longest)
+            found = await turning(look, figures.watch.touched, stopping)
         except NeighbourAway as away:
             attempt += 1
             figures.retries += 1
-            figures.watch.waiting("clickhouse")
+            figures.neighbour("clickhouse", there=False)
             LOG.warning("ClickHouse does not answer", extra={"why": str(away), "attempt": attempt})
             await _sleep(stopping, backoff(attempt))
         else:
-            figures.watch.waiting("")
-            figures.watch.ready("clickhouse", True)
+            if found is not None:
+                figures.neighbour("clickhouse", there=True)
             return found
     return None
 

@@ -75,13 +75,11 @@ class TablesPort:
     def away(self, fault: ServerAway) -> None:
         """The server did not take or give rows."""
         self._figures.watch.sink_retried(fault.cause)
-        self._figures.watch.waiting("clickhouse")
-        self._figures.watch.ready("clickhouse", False)
+        self._figures.neighbour("clickhouse", there=False)
 
     def _there(self) -> None:
         """ClickHouse answers: nobody is waited for any longer."""
-        self._figures.watch.waiting("")
-        self._figures.watch.ready("clickhouse", True)
+        self._figures.neighbour("clickhouse", there=True)
 
     async def _settled(self, part: Part) -> None:
         """Without tokens: wait until an earlier attempt, which may hang in the server, has ended there."""

@@ -166,7 +166,7 @@ def _begin(crew: Crew, rehearsal: Rehearsal, lanes: str, say: Say) -> None:
     if rehearsal.clickhouse is not None:
         say("making tables, starting the sink")
         crew.once("migrate", "migrate")
-        crew.start("sink", "sink")
+        crew.start("sink", "sink", "--health", "127.0.0.1:0")
     say(f"starting {rehearsal.workers} workers")
     for number in range(rehearsal.workers):
         crew.start(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.events.facts import RecordQuarantined
 from pipeline.runtime.city import load_city, topology_of
-from pipeline.runtime.health import HealthServer
+from pipeline.runtime.health import served_at
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.doorway import casework_partitions, checked, counted, status_topics
@@ -49,7 +49,7 @@ def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
     instruments = Instruments("worker", needs=("kafka", "tables"))
     instruments.build(version("wangge"), city.version)
     watching = Watching(instruments)
-    with HealthServer(instruments, *start.health, status=watching.status):
+    with served_at(start.health, instruments, watching.status):
         departments = departments_of(city.reference)
         counts = counted(kafka, instruments.touched)
         checked(counts, start.lanes, departments)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import Event
 from typing import Protocol
 
+from connectors.kafka.answering import Answering
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import GroupReader
 from connectors.librdkafka.sending import Ends
@@ -53,6 +54,12 @@ class Watch(Protocol):
     def touched(self) -> None:
         """One turn of the loop."""
 
+    def ready(self, need: str, there: bool) -> None:
+        """Kafka is there, or away."""
+
+    def waiting(self, neighbour: str) -> None:
+        """Waits for Kafka; "" when it no longer does."""
+
     def assigned(self, places: Collection[tuple[str, int]]) -> None:
         """A rebalance is over."""
 
@@ -81,14 +88,17 @@ class Reader(Protocol):
     def read(self, records: int, seconds: float) -> list[Read]:
         """What comes."""
 
-    def commit(self) -> Ends:
-        """Note what was read."""
+    def commit(self, lasts: Callable[[], None]) -> Ends:
+        """Note what was read; ``lasts`` is called every second."""
 
     def behind(self, place: tuple[str, int]) -> int:
         """Records to the end."""
 
-    def close(self) -> None:
-        """Leave."""
+    def answers(self) -> bool:
+        """Whether Kafka does."""
+
+    def close(self, lasts: Callable[[], None]) -> None:
+        """Leave; ``lasts`` is called every second."""
 
 
 class Writer(Protocol):
@@ -97,8 +107,8 @@ class Writer(Protocol):
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Hand one over."""
 
-    def flush(self) -> Ends:
-        """Wait until Kafka has all of them."""
+    def flush(self, lasts: Callable[[], None]) -> Ends:
+        """Wait until Kafka has all of them; ``lasts`` is called every second."""
 
     def forget(self) -> None:
         """Drop what is queued."""
@@ -112,10 +122,11 @@ class Spotter:
     """One member of the spotters' group."""
 
     def __init__(
-        self, prefix: str, join: Join, write: Callable[[], Writer], looks_urgent: Callable[[bytes], bool], watch: Watch
-    ) -> None:
+        self, prefix: str, join: Join, write: Callable[[], Writer], looks_urgent: Callable[[bytes], bool], watch: Watch,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._prefix, self._join, self._write = prefix, join, write
-        self._looks, self._watch = looks_urgent, watch
+        self._looks, self._watch, self._kafka = looks_urgent, watch, Answering.to(watch, clock)
         self.alert = Alert()
         """Whoever tells it of emergencies that their source calls so makes the spotter give way."""
         self._late: set[tuple[str, int]] = set()
@@ -137,11 +148,12 @@ class Spotter:
                     pause = 0.2
             except NeighbourAway as away:
                 log.warning("the same records are read again: %s", away)
+                self._kafka.missed()
                 sender.forget()
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             finally:
-                reader.close()
+                reader.close(self._lasts)
 
     def turn(self, reader: Reader, sender: Writer) -> int:
         """Read what is there, copy what looks urgent, note how far; rest on an alert. Gives back how many records were
@@ -151,14 +163,16 @@ class Spotter:
         records = reader.read(BRIEF if self.alert.is_on else READ_RECORDS, READ_S)
         if not records:
             self._read_out()
+            self._kafka.asked(reader.answers)
             return 0
+        self._kafka.heard()
         self._tell(reader, records)
         urgent = self._urgent(records)
         for record in urgent:
             sender.send(self._prefix + LANE, record.key, record.value)
         if urgent:
-            sender.flush()
-        self._noted(reader.commit())
+            sender.flush(self._lasts)
+        self._noted(reader.commit(self._lasts))
         self._watch.scanned(len(records))
         for topic in {record.topic for record in urgent}:
             self._watch.spotted(self._bare(topic), sum(record.topic == topic for record in urgent))
@@ -196,7 +210,13 @@ class Spotter:
         for (topic, partition), end in ends.items():
             self._watch.committed(self._bare(topic), partition, end)
 
+    def _lasts(self) -> None:
+        """Kafka has not confirmed something yet: it is tried for minutes, and that is no reason to start anew."""
+        self._watch.touched()
+        self._kafka.late()
+
     def _assigned(self, places: Collection[tuple[str, int]]) -> None:
+        self._kafka.heard()
         self._watch.assigned([(self._bare(topic), partition) for topic, partition in places])
 
     def _bare(self, topic: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from threading import Event
 
 import pytest
@@ -46,7 +46,7 @@ class Kafka:
         batch = self.batches[self._at]
         return [Read(*PLACE, number, b"key", value, 0) for number, value in enumerate(batch)]
 
-    def commit(self) -> Ends:
+    def commit(self, lasts: Callable[[], None]) -> Ends:
         self.done.append("commit")
         self._at += 1
         return {PLACE: self._at}
@@ -54,13 +54,16 @@ class Kafka:
     def behind(self, place: tuple[str, int]) -> int:
         return 0
 
-    def close(self) -> None:
+    def close(self, lasts: Callable[[], None]) -> None:
         self.done.append("close")
 
     def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         self.done.append((topic, key, value))
 
-    def flush(self) -> Ends:
+    def answers(self) -> bool:
+        return True
+
+    def flush(self, lasts: Callable[[], None]) -> Ends:
         if self.refuse:
             self.refuse -= 1
             message = "away"
