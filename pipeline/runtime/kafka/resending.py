@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from connectors.kafka.answering import Answering
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import GroupReader
 from connectors.librdkafka.transactions import Superseded, Transactions, Written
@@ -99,6 +100,9 @@ class Reader(Protocol):
     def behind(self, place: Place) -> int:
         """Records to the end."""
 
+    def answers(self) -> bool:
+        """Whether Kafka does."""
+
     def close(self) -> None:
         """Leave."""
 
@@ -143,9 +147,10 @@ class Resender:
     def __init__(
         self, prefix: str, join: Callable[[Told, Told], Reader], write: Callable[[], Writer], watch: Watch,
         *, now: Callable[[], float] = time.time, point: Callable[[Point], None] = nothing,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._prefix, self._join, self._write, self._watch = prefix, join, write, watch
-        self._now, self._point = now, point
+        self._now, self._point, self._kafka = now, point, Answering.to(watch, clock)
         self._held: dict[Place, deque[Held]] = {}
         self._mine: set[Place] = set()
         self._paused: set[Place] = set()
@@ -173,7 +178,12 @@ class Resender:
     def turn(self, reader: Reader, writer: Writer) -> int:
         """Read, send back what is due, hold what is not. Gives back how many records were sent."""
         self._watch.touched()
-        for record in reader.read(READ_RECORDS, READ_S):
+        records = reader.read(READ_RECORDS, READ_S)
+        if records:
+            self._kafka.heard()
+        else:
+            self._kafka.asked(reader.answers)
+        for record in records:
             time_due = due_at(self._bare(record.topic), record.timestamp, int(self._now() * 1000))
             self._held.setdefault((record.topic, record.partition), deque()).append(Held(record, time_due))
         self._point("polled")
@@ -199,7 +209,7 @@ class Resender:
         for (topic, partition), end in ends.items():
             self._watch.committed(self._bare(topic), partition, end)
         self._watch.transaction("committed")
-        self._watch.waiting("")
+        self._kafka.heard()
 
     def _written(self, record: Read, writer: Writer) -> Iterator[Written]:
         """The record for its origin, or for quarantine when it names none."""
@@ -233,14 +243,12 @@ class Resender:
         fenced = isinstance(reason, Superseded)
         self._watch.transaction("fenced" if fenced else "retried")
         if not fenced:
-            self._watch.waiting("kafka")
-            self._watch.ready("kafka", False)
+            self._kafka.missed()
 
     def _assigned(self, places: Collection[Place]) -> None:
         self._mine = set(places)
         self._watch.assigned([(self._bare(topic), partition) for topic, partition in places])
-        self._watch.ready("kafka", True)
-        self._watch.waiting("")
+        self._kafka.heard()
 
     def _revoked(self, places: Collection[Place]) -> None:
         """What was read of them is another's now."""

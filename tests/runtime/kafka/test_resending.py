@@ -38,6 +38,7 @@ class Kafka:
         self.paused: set[Place] = set()
         self.given: dict[Place, int] = {}
         self.joined = self.forgotten = 0
+        self.there = True
         self.stop = Event()
 
     def join(self, assigned: Told, revoked: Told) -> Kafka:
@@ -66,6 +67,9 @@ class Kafka:
 
     def behind(self, place: Place) -> int:
         return 0
+
+    def answers(self) -> bool:
+        return self.there
 
     def close(self) -> None:
         """Nothing."""
@@ -185,3 +189,31 @@ def test_waiting_is_no_lag_and_being_late_is() -> None:
     member.turn(kafka, kafka)
     assert ("retry.5m", 0, 0.0) in told
     assert waits == {"retry.1m": 0, "retry.5m": 1, "retry.30m": 0}
+
+
+def test_an_outage_is_noticed_while_nothing_waits_to_be_sent_back() -> None:
+    told: list[tuple[bool, str]] = []
+    seconds = [0.0]
+
+    class Watch(Instruments):
+        def ready(self, need: str, there: bool) -> None:
+            told.append((there, need))
+
+        def waiting(self, neighbour: str) -> None:
+            told.append((not neighbour, neighbour))
+
+    kafka = Kafka()
+    member = Resender("p-", kafka.join, lambda: kafka, Watch("retry"), now=Clock(), clock=lambda: seconds[0])
+    kafka.join(member._assigned, member._revoked)
+    there, away = [(True, "kafka"), (True, "")], [(False, "kafka"), (False, "kafka")]
+    assert told == there
+    kafka.there = False
+    member.turn(kafka, kafka)
+    assert told == there, "nobody is asked all the time"
+    seconds[0] += 10.0
+    member.turn(kafka, kafka)
+    member.turn(kafka, kafka)
+    assert told == there + away
+    kafka.there = True
+    member.turn(kafka, kafka)
+    assert told == there + away + there
