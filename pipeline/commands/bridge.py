@@ -75,7 +75,7 @@ def mqtt_command(
         lambda: Payloads(mapping, schema), kafka_settings_from,
     )  # fmt: skip
     host, port = place_of("--broker", broker)
-    password = password_file.read_text("utf-8").splitlines()[0] if password_file else ""
+    password = password_file.read_text("utf-8").partition("\n")[0].rstrip("\r") if password_file else ""
     place = MqttPlace(host, port, topics, client_id, int(mqtt_version), username, password, str(ca or ""))
     payloads, at = Payloads(mapping, schema), place_of("--health", health)
     if dry_run:

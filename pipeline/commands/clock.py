@@ -8,7 +8,7 @@ import time
 import click
 
 from pipeline.commands.options import JSON, as_document
-from pipeline.commands.standing import health_option, place_of, until_stopped
+from pipeline.commands.standing import LOG_LEVEL, health_option, place_of, until_stopped
 from pipeline.settings import kafka_settings_from, refuse_faulty
 
 
@@ -17,7 +17,7 @@ from pipeline.settings import kafka_settings_from, refuse_faulty
 @click.option("--once", is_flag=True, help="Tick once and end.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and to where; send nothing.")
 @health_option("clock", "; not with --once")
-@click.option("--log-level", default="warning", show_default=True)
+@LOG_LEVEL
 @JSON
 def clock_command(every: int, once: bool, dry_run: bool, health: str, log_level: str, as_json: bool) -> None:
     """Tell every partition of readings.sensor the time, so that silent devices are noticed; stop it with SIGTERM.

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipeline.commands.options import JSON, as_document, table
-from pipeline.commands.standing import health_option, place_of, until_stopped
+from pipeline.commands.standing import LOG_LEVEL, health_option, place_of, until_stopped
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.runtime.logs import log_to_stderr
 from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty
@@ -17,7 +17,7 @@ from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty
 
 @click.command("retry")
 @health_option("retry")
-@click.option("--log-level", default="warning", show_default=True)
+@LOG_LEVEL
 @click.option("--dry-run", is_flag=True, help="Say what waits and when it is due; send nothing.")
 @click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
 @JSON

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import JSON, as_document
-from pipeline.commands.standing import health_option, place_of, until_stopped
+from pipeline.commands.standing import LOG_LEVEL, health_option, place_of, until_stopped
 from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -19,7 +19,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--city", type=FOLDER, help="Reference overlay of the city.")
 @health_option("spotter")
 @click.option("--give-way", is_flag=True, help="Rest in between while emergencies come on reports.urgent.")
-@click.option("--log-level", default="warning", show_default=True)
+@LOG_LEVEL
 @click.option("--dry-run", is_flag=True, help="Say what would be read, written and looked for; needs no Kafka.")
 @JSON
 def spotter_command(

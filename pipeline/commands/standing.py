@@ -18,6 +18,12 @@ PORTS = {
 """Where each kind of process answers unless it is told otherwise: what Prometheus is told to look at."""
 
 
+LOG_LEVEL = click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False), default="warning",
+    show_default=True, help="What goes to standard error.",
+)  # fmt: skip
+
+
 def health_option(process: str, but: str = "") -> Callable[[Any], Any]:
     """``--health`` with the usual place of a kind of process; ``but`` is added to its help."""
     return click.option(

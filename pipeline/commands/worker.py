@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import warn_of_key
-from pipeline.commands.standing import health_option, place_of
+from pipeline.commands.standing import LOG_LEVEL, health_option, place_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
@@ -37,7 +37,7 @@ EMERGENCY = ("urgent", "casework")
 )
 @click.option("--give-way", is_flag=True, help="Rest in between while emergencies come.")
 @click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
-@click.option("--log-level", default="warning", show_default=True)
+@LOG_LEVEL
 @click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
 def worker_command(
     stages: str, city: Path | None, health: str, poll_records: int, part_records: int, max_refused: float,

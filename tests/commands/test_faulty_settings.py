@@ -114,3 +114,10 @@ def test_all_faults_of_all_parts_are_told_at_once_and_nothing_is_made(
     assert all(fault.remedy for fault in ended.exception.faults)
     assert "short" not in str(ended.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["worker", "spotter", "retry", "clock"])
+def test_a_level_of_the_log_that_nobody_knows_is_told_with_those_there_are(name: str) -> None:
+    ended = CliRunner(env={"WANGGE_KAFKA": "127.0.0.1:9"}).invoke(command_named(name), ["--log-level", "loud"])
+    assert ended.exit_code == 2
+    assert "'loud' is not one of 'debug', 'info', 'warning', 'error'" in ended.output
