@@ -44,6 +44,7 @@ class WholePollConsumer(driver.Consumer):
     """Topics of which it is told what was settled."""
     large: int
     """A poll of so many records is one of somebody who is behind."""
+    _behind = _alone = False
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -51,7 +52,6 @@ class WholePollConsumer(driver.Consumer):
         self.told = self._sought = Told(0, None)
         self.opened: Told | None = None
         """The assignment of which records may come."""
-        self._behind = self._alone = False
 
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
         """Number the assignments: one generation may bring two, to a member that has a name of its own (KIP-345)."""
