@@ -108,11 +108,11 @@ class Device:
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
 
-    def say(self, *payloads: Any, topic: str = "sensors/n-1/noise_laeq") -> None:
-        """Publish payloads; returns when the broker has all."""
+    def say(self, *payloads: Any, topic: str = "sensors/n-1/noise_laeq", patience_s: float = PATIENCE_S) -> None:
+        """Publish payloads; returns when the broker has all, or after so long for each."""
         sent = [self._client.publish(topic, one if isinstance(one, bytes) else json.dumps(one), 1) for one in payloads]
         for one in sent:
-            one.wait_for_publish(PATIENCE_S)
+            one.wait_for_publish(patience_s)
 
     def close(self) -> None:
         self._client.disconnect()
