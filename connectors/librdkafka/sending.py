@@ -8,11 +8,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connectors.librdkafka.lasting import TURN_S
 from pipeline.errors import NeighbourAway, StopRun
 
 PATIENCE_S = 300.0
-TURN_S = 1.0
-"""How often whoever waits for a flush is told that it lasts."""
 LOOK_UP_S = 20.0
 """Shorter than a loop may stand until its process counts as one that hangs."""
 LARGEST = 2 * 1024 * 1024

@@ -7,13 +7,14 @@ carry the generation of the consumer's group, so a worker that was frozen past i
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import wait
 from typing import Any, NamedTuple, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from msgspec import Struct
 
+from connectors.librdkafka.lasting import begun
 from connectors.librdkafka.sending import LARGEST, in_our_words, partitions_known
 from pipeline.errors import NeighbourAway, StopRun
 
@@ -216,26 +217,12 @@ def _retried(call: Any) -> None:
 
 
 def bounded(call: Callable[[], None], seconds: float) -> None:
-    """Call, and wait for it so long at most; raises what it raises, :class:`NeighbourAway` when it does not end.
-
-    A call that never ends keeps its thread, which ends with the process.
-    """
-    raised = list[BaseException]()
-
-    def run() -> None:
-        try:
-            call()
-        except BaseException as fault:  # the caller raises it
-            raised.append(fault)
-
-    thread = threading.Thread(target=run, name="bounded-call", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
+    """Call, and wait for it so long at most; raises what it raises, :class:`NeighbourAway` when it does not end."""
+    done = begun(call)
+    if not wait([done], seconds).done:
         message = f"Kafka did not answer within {seconds:g} s whether it noted the offsets of a transaction"
         raise _Stuck(message)
-    if raised:
-        raise raised[0]
+    done.result()
 
 
 def _metadata(reader: Membership) -> bytes:

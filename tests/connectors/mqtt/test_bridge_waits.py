@@ -14,18 +14,9 @@ from connectors.mqtt.payloads import Payloads
 from pipeline.commands import bridge
 from pipeline.errors import NeighbourAway
 from pipeline.runtime.instruments import Instruments
+from tests.support.clock import Clock
 
 AWAY = ("kafka is away", "waits for kafka")
-
-
-@dataclass
-class Clock:
-    """Seconds, moved by hand."""
-
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

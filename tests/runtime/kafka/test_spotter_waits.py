@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
@@ -14,18 +13,9 @@ from pipeline.errors import NeighbourAway
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.spotter import Spotter
 from tests.runtime.kafka.test_spotter import PLACE, Kafka
+from tests.support.clock import Clock
 
 AWAY = ("kafka is away", "waits for kafka")
-
-
-@dataclass
-class Clock:
-    """Seconds, moved by hand."""
-
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Outage(Kafka):

@@ -23,20 +23,11 @@ from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.settings import KafkaSettings
 from tests.runtime.kafka.feeding import an_order
 from tests.small_city import MONDAY, topology
+from tests.support.clock import Clock
 
 PLACE = ("reports.hotline", 0)
 LIMIT_S = 60.0
 """How long a slow machine may take to notice that nobody listens at an address."""
-
-
-@dataclass
-class Clock:
-    """Seconds, moved by hand."""
-
-    now: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -14,21 +14,13 @@ from connectors.sinks.clickhouse.figures import SinkFigures
 from connectors.sinks.clickhouse.turning import look, turning
 from pipeline.runtime.instruments import Instruments
 from tests.sinks.clickhouse.member import TP, Member, Polled, broker_of, consumer_of
+from tests.support.clock import Clock
 
 LONG_S = 1_000.0
 KAFKA, BOTH = (
     ("kafka is away", "waits for kafka"),
     ("clickhouse is away", "kafka is away", "waits for clickhouse, kafka"),
 )
-
-
-class Clock:
-    """Seconds, moved by hand."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Outage(Member):
