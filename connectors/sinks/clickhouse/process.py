@@ -17,9 +17,11 @@ from typing import Any
 import msgspec
 
 from connectors.sinks.clickhouse.broker import Broker, Committer
+from connectors.sinks.clickhouse.brokerfaults import told
 from connectors.sinks.clickhouse.consumer import LOG, Consumer, Options
 from connectors.sinks.clickhouse.figures import SinkFigures
 from connectors.sinks.clickhouse.flush import backoff
+from connectors.sinks.clickhouse.givingup import GivingUp
 from connectors.sinks.clickhouse.port import Neighbours
 from connectors.sinks.clickhouse.preflight import Target, preflight
 from connectors.sinks.clickhouse.server import Server
@@ -40,17 +42,19 @@ def topics_of_sink() -> list[str]:
 
 async def run_sink(
     kafka: KafkaSettings, clickhouse: ClickHouseSettings, options: Options, *, writers: int = 2, patience: float = 30.0,
-    until_done: bool = False, figures: SinkFigures | None = None,
+    until_done: bool = False, give_up: float | None = None, figures: SinkFigures | None = None,
 ) -> SinkFigures:  # fmt: skip
     """Run the sink until a signal (or, with ``until_done``, until everything readable is written).
 
-    ``patience`` bounds each query in seconds. Raises :class:`ConfigFaults`, :class:`StopRun`.
+    ``patience`` bounds each query in seconds, ``give_up`` how long neighbours may be away without a break. Raises
+    :class:`ConfigFaults`, :class:`StopRun`, and :class:`NeighbourAway` when it gives up.
     """
     figures = figures or SinkFigures()
+    giving_up = GivingUp(figures, give_up)
     server = Server(clickhouse, patience=patience)
     stopping = asyncio.Event()
     _on_signals(stopping)
-    target = await _looked_at(server, stopping, figures, int(max(patience - 5, 1)))
+    target = await _looked_at(server, stopping, figures, giving_up, int(max(patience - 5, 1)))
     if target is None:
         return figures
     figures.mode = target.mode
@@ -59,9 +63,11 @@ async def run_sink(
     threads = ThreadPoolExecutor(writers, "writer")
     shared = Neighbours(broker, Committer(broker), server, target, threads, figures, kafka.cluster)
     consumer = Consumer(broker, shared, options)
-    watch = asyncio.create_task(_ended(consumer, stopping, until_done=until_done))
+    watch = asyncio.create_task(_ended(consumer, stopping, giving_up, until_done=until_done))
     try:
-        await consumer.run()
+        with told(kafka, f"{', '.join(broker.topics)} and the group {broker.group}"):
+            await consumer.run()
+        await watch
     finally:
         watch.cancel()
         server.close()
@@ -76,7 +82,9 @@ def _on_signals(stopping: asyncio.Event) -> None:
         loop.add_signal_handler(number, stopping.set)
 
 
-async def _looked_at(server: Server, stopping: asyncio.Event, figures: SinkFigures, longest: int) -> Target | None:
+async def _looked_at(
+    server: Server, stopping: asyncio.Event, figures: SinkFigures, giving_up: GivingUp, longest: int
+) -> Target | None:
     """The target, as soon as the server answers; ``None`` when the process is to end before."""
     attempt = 0
     database = server.settings.database
@@ -89,6 +97,7 @@ async def _looked_at(server: Server, stopping: asyncio.Event, figures: SinkFigur
             figures.retries += 1
             figures.neighbour("clickhouse", there=False)
             LOG.warning("ClickHouse does not answer", extra={"why": str(away), "attempt": attempt})
+            giving_up.look()
             await _sleep(stopping, backoff(attempt))
         else:
             if found is not None:
@@ -97,13 +106,16 @@ async def _looked_at(server: Server, stopping: asyncio.Event, figures: SinkFigur
     return None
 
 
-async def _ended(consumer: Consumer, stopping: asyncio.Event, *, until_done: bool) -> None:
-    """Stop the consumer on a signal, or when it has written everything there was."""
+async def _ended(consumer: Consumer, stopping: asyncio.Event, giving_up: GivingUp, *, until_done: bool) -> None:
+    """Stop the consumer on a signal, when it has written everything there was, or when it gives up (then raises so)."""
     turns = 0
-    while not stopping.is_set() and turns < DONE_TURNS:
-        await _sleep(stopping, 0.3)
-        turns = turns + 1 if until_done and consumer.caught_up() else 0
-    consumer.stop()
+    try:
+        while not stopping.is_set() and turns < DONE_TURNS:
+            await _sleep(stopping, 0.3)
+            turns = turns + 1 if until_done and consumer.caught_up() else 0
+            giving_up.look()
+    finally:
+        consumer.stop()
 
 
 async def _sleep(stopping: asyncio.Event, seconds: float) -> None:
