@@ -21,12 +21,12 @@ from schemas.catalogue import FOLDER
 from tests.support.servers import Servers
 
 PATIENCE_S = 180.0
-PROCESSES = ("sink", "spotter", "bridge", "clock")
+PROCESSES = ("sink", "spotter", "bridge", "clock", "worker")
 AWAY = "kafka is away\nwaits for kafka\n"
 
 
 class City:
-    """The processes beside the workers, on a Kafka to take away."""
+    """A process of each kind, on a Kafka to take away."""
 
     def __init__(self, kafka: KafkaServer, crew: Crew, mqtt: str) -> None:
         self.kafka, self.crew = kafka, crew
@@ -34,6 +34,7 @@ class City:
         words = {
             "sink": ["sink"], "spotter": ["spotter"], "clock": ["clock", "--every", 1],
             "bridge": ["bridge", "mqtt", "--broker", mqtt, "--topic", "sensors/#"],
+            "worker": ["worker", "--stages", "urgent"],  # to whom the clock says nothing
         }  # fmt: skip
         for name in PROCESSES:
             crew.start(name, *words[name], "--health", f"127.0.0.1:{self.ports[name]}")

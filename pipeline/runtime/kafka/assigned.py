@@ -9,9 +9,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from connectors.kafka.answering import ASK_S, Answering
 from connectors.kafka.config import for_librdkafka
 from connectors.librdkafka.reading import records_of
-from pipeline.errors import NeighbourAway
+from pipeline.errors import NeighbourAway, Refused
 from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.lanes import STATE_READERS
@@ -44,6 +45,7 @@ class Assigned:
         self._told = asyncio.Event()
         """Set when the partitions of one more assignment are known."""
         self._working = threading.Lock()
+        self._kafka = Answering(lambda there: watcher.waiting("" if there else "kafka"))
         self._asked: float | None = None
         """Since when Kafka is asked for what the poll in work needs."""
 
@@ -61,6 +63,8 @@ class Assigned:
             self.watcher.waiting("kafka")
         if asked is not None or not self._working.locked():
             self.watcher.idle()
+        if asked is None and not self._at_hand and self._kafka.is_due:  # who has work hears by it how Kafka fares
+            self._kafka.came(answers=await self.faust.answers(ASK_S))
         prefix, at_hand = self.settings.prefix, self._at_hand
         self.watcher.read_out(
             [
@@ -74,6 +78,7 @@ class Assigned:
         """Keep states whose partitions stay here without a break, let go of the others, read the new ones."""
         told = list(partitions), self.faust.serial()
         await asyncio.get_running_loop().run_in_executor(None, self._assigned, *told)
+        self._kafka.heard()
         self._told.set()
 
     def _assigned(self, partitions: Sequence[Any], serial: int) -> None:
@@ -98,7 +103,7 @@ class Assigned:
                     return
                 try:
                     self._bring(place)
-                except NeighbourAway as away:
+                except (NeighbourAway, Refused) as away:
                     log.warning("state of %s is not read yet: %s", place, away)
         with self._working:
             if self._generation != generation:
@@ -106,7 +111,7 @@ class Assigned:
             try:
                 self._asked = time.monotonic()
                 self._prepare()
-            except NeighbourAway as away:
+            except (NeighbourAway, Refused) as away:
                 log.warning("transactions are not prepared yet: %s", away)
             finally:
                 self._asked = None

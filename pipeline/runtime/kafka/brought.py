@@ -7,6 +7,7 @@ changes what is relied on here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from mode import CrashingSupervisor
 
 from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
-from pipeline.runtime.kafka.fetching import assignment_of, install
+from pipeline.runtime.kafka.fetching import answers, assignment_of, install
 from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.polled import WholePollConsumer, WholePollScheduler
 from pipeline.runtime.kafka.read import Brought
@@ -162,6 +163,15 @@ class Worker:
             consumer._coordinator.check_errors()
         except Exception as fault:  # raised by the next check
             self._fault = fault
+
+    async def answers(self, seconds: float) -> bool:
+        """Whether Kafka answers the consumer within ``seconds``; while it is away polls only bring nothing."""
+        consumer: Any = self.app.consumer
+        thread = consumer._thread
+        if thread._consumer is None:
+            return False
+        asked = asyncio.run_coroutine_threadsafe(answers(thread._consumer, seconds), thread.thread_loop)
+        return await asyncio.wrap_future(asked)
 
     def end(self, tp: TP) -> int:
         """The end of a partition as far as it is known without asking; 0 when it is not."""

@@ -8,6 +8,7 @@ incremental fetch sessions, which aiokafka has not.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Collection
@@ -15,6 +16,7 @@ from typing import Any
 
 from aiokafka.consumer import consumer as users
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import KafkaError
 
 ALL_EVERY_S = 0.2
 """All partitions are asked for so often; a record on a quiet one waits that long at most."""
@@ -98,6 +100,15 @@ def assignment_of(consumer: Any) -> Any:
     """What aiokafka's consumer has of its topics; ``None`` before it has any."""
     subscription = consumer._subscription.subscription
     return None if subscription is None else subscription.assignment
+
+
+async def answers(consumer: Any, seconds: float) -> bool:
+    """Whether Kafka answers aiokafka's consumer a question within ``seconds``; to be asked in the consumer's loop."""
+    try:
+        await asyncio.wait_for(consumer.topics(), seconds)
+    except (KafkaError, TimeoutError):
+        return False
+    return True
 
 
 def install(always: Collection[str]) -> None:

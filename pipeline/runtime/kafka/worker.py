@@ -2,7 +2,8 @@
 
 What it promises: a record's effects (facts, messages, state, position) become visible once, together, whatever dies
 and whenever. A worker whose group went on without it writes nothing. A fault of a neighbour is waited for with the same
-poll in hand; too many refusals (exit code 3) or a bug (70) stop the process with nothing of that part acknowledged.
+poll in hand, a missing right as well; too many refusals (exit code 3) or a bug (70) stop the process with nothing of
+that part acknowledged.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from connectors.kafka.contract import URGENT
 from connectors.librdkafka.hearing import Hearing
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
-from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
+from pipeline.errors import BUG, STOPPED, NeighbourAway, Refused, StopRun
 from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.arriving import Poll, parts_of
@@ -112,6 +113,7 @@ class KafkaWorker(Assigned):
         """Begin with one poll. Back when the next may come: after the end of a small one, and for somebody who is
         behind when it went through the stages: its last transaction is written while the next is fed. Gives back how
         many seconds records may gather before it."""
+        self._kafka.heard()
         await self._until_told(brought.assignment)
         loop, free = asyncio.get_running_loop(), asyncio.Event()
         one = InHand(brought, self.settings.prefix, lambda: loop.call_soon_threadsafe(free.set))
@@ -182,7 +184,7 @@ class KafkaWorker(Assigned):
                     self._drop(hand, "fenced", reason)
                     self.watcher.waiting("")
                     return
-                except NeighbourAway as reason:
+                except (NeighbourAway, Refused) as reason:
                     self._drop(hand, "retried", reason)
                     self.watcher.waiting("kafka")
             time.sleep(pause)

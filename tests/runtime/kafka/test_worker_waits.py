@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connectors.kafka.answering import SILENCE_S
 from connectors.librdkafka.transactions import Membership
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.assigned import PATIENCE_S
@@ -36,6 +37,8 @@ class Group:
 
     left: set[tuple[str, int]] = field(default_factory=set)
     """Partitions on which something waits."""
+    there: bool = True
+    """Whether Kafka answers."""
 
     def membership(self) -> Membership:
         return Membership("g", 1, "m")
@@ -48,6 +51,9 @@ class Group:
 
     def end(self, tp: Any) -> int:
         return 2
+
+    async def answers(self, seconds: float) -> bool:
+        return self.there
 
     def read_out(self, topic: str, partition: int) -> bool:
         return (topic, partition) not in self.left
@@ -106,6 +112,7 @@ def test_kafka_that_is_away_is_waited_for_and_that_is_no_reason_to_start_anew(
 ) -> None:
     record = Polled((0, MONDAY, an_order("1"), b"k", ()))
     poll = Brought({TP(PLACE): [record]})  # type: ignore[dict-item]
+    worker._at_hand = frozenset([PLACE])
     working = threading.Thread(target=worker._take, args=(InHand(poll),), daemon=True)
     working.start()
     deadline = time.monotonic() + LIMIT_S
@@ -135,6 +142,26 @@ def test_a_call_of_kafka_that_lasts_is_told_before_it_has_failed(
         worker._asked = time.monotonic() - PATIENCE_S - 1
         turned(worker)
         assert picture(watching) == (True, ("kafka is away", "waits for kafka"))
+
+
+def test_who_has_nothing_to_do_asks_whether_kafka_is_there(
+    worker: KafkaWorker, watching: Watching, clock: Clock
+) -> None:
+    worker._kafka._clock = clock
+    worker._kafka.heard()
+    worker.faust.there = False  # type: ignore[attr-defined]
+    turned(worker)
+    assert picture(watching) == (True, ()), "it has just been heard"
+    clock.now += SILENCE_S
+    worker._at_hand = frozenset([PLACE])
+    turned(worker)
+    assert picture(watching) == (True, ()), "what is in work tells it by itself"
+    worker._at_hand = frozenset()
+    turned(worker)
+    assert picture(watching) == (True, ("kafka is away", "waits for kafka"))
+    worker.faust.there = True  # type: ignore[attr-defined]
+    turned(worker)
+    assert picture(watching) == (True, ())
 
 
 def test_stages_that_hang_are_no_life(worker: KafkaWorker, watching: Watching, clock: Clock) -> None:
