@@ -36,6 +36,10 @@ WAITING = 5_000
 """Most records on their way; who publishes more waits for the oldest, so memory stays bounded."""
 GIVE_UP_MS = 120_000
 """How long a record is tried before its delivery is reported as failed."""
+SETTLED = 1.25
+"""After so many times as long its fate is known, or the publisher gives up."""
+TURN_S = 5.0
+"""How often whoever waits is told that it lasts."""
 
 
 class Delivery(NamedTuple):
@@ -89,8 +93,8 @@ class Publisher:
     """Publishes records of the input schemas. One thread; close it, or use it in a ``with``.
 
     ``on_delivery`` is called once for each record when its fate is known, in the order of publishing, within a later
-    call of this publisher. Raises :class:`NeighbourAway` when Kafka cannot be reached, :class:`ConfigFaults` when it
-    refuses who we are.
+    call of this publisher. ``lasts`` is called every :data:`TURN_S` while records are waited for, with how many.
+    Raises :class:`NeighbourAway` when Kafka cannot be reached, :class:`ConfigFaults` when it refuses who we are.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class Publisher:
         settings: KafkaSettings,
         *,
         on_delivery: Callable[[Delivery], None] | None = None,
+        lasts: Callable[[int], None] = lambda waiting: None,
         waiting: int = WAITING,
         block_ms: int = 15_000,
         give_up_ms: int = GIVE_UP_MS,
@@ -105,6 +110,9 @@ class Publisher:
     ) -> None:
         self.settings, self.delivered, self.failed = settings, 0, 0
         self._told, self._limit, self._clock = on_delivery, waiting, clock
+        self._lasts, self._fate_s = lasts, give_up_ms / 1000 * SETTLED
+        self._lost = 0
+        """Records that were not delivered since the last flush."""
         self._pending: deque[Receipt] = deque()
         self._failure: BaseException | None = None
         with told(settings, "a connection"):
@@ -147,38 +155,55 @@ class Publisher:
         answered.wait(seconds)
         return bool(future.succeeded())
 
-    def flush(self, seconds: float = 150.0) -> None:
+    def flush(self, seconds: float | None = None) -> None:
         """Wait until the fate of every record is known; raises when any failed since the last call.
 
         :class:`NeighbourAway` or :class:`ConfigFaults`, as for the first that failed: publish what was not delivered
-        again.
+        again. ``seconds`` is how long it waits, usually as long as a record is tried and some more.
         """
+        seconds = self._fate_s if seconds is None else seconds
         deadline = time.monotonic() + seconds
         while self._pending:
-            receipt = self._pending[0]
-            try:
-                receipt.wait(max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
-                message = f"Kafka has not confirmed {len(self._pending)} records within {seconds:g} s"
-                raise NeighbourAway(message) from None
+            self._wait_for_first(deadline, seconds)
             self._settle()
-        failure, self._failure = self._failure, None
+        failure, lost, self._failure, self._lost = self._failure, self._lost, None, 0
         if failure is not None:
-            raise in_our_words(failure, self.settings, "publishing")
+            raise in_our_words(failure, self.settings, f"publishing, {lost:,} records have no place in it")
 
-    def close(self, seconds: float = 150.0) -> None:
+    def _wait_for_first(self, deadline: float, seconds: float) -> None:
+        """Wait until the fate of the first record on its way is known. Raises :class:`NeighbourAway` after that."""
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                self._pending[0].wait(min(left, TURN_S))
+            except TimeoutError:
+                if left <= TURN_S:
+                    message = f"Kafka has not confirmed {len(self._pending):,} records within {seconds:g} s"
+                    raise NeighbourAway(message) from None
+                self._lasts(len(self._pending))
+            else:
+                return
+
+    def close(self, seconds: float | None = None) -> None:
         """Flush and let go of the connection."""
         try:
             self.flush(seconds)
         finally:
-            with suppress(KafkaError):
-                self._producer.close(timeout=5)
+            self._let_go(5)
 
     def abandon(self) -> None:
         """Let go of the connection without waiting for what is on its way."""
         self._pending.clear()
-        with suppress(KafkaError):
-            self._producer.close(timeout=0)
+        self._let_go(0)
+
+    def _let_go(self, seconds: float) -> None:
+        """kafka-python ends nothing while records are left: those it would send for ever are dropped then."""
+        try:
+            self._producer.close(timeout=seconds)
+        except KafkaError:
+            self._producer._sender.force_close()
+            with suppress(KafkaError):
+                self._producer.close(timeout=5)
 
     def __enter__(self) -> Publisher:
         return self
@@ -212,7 +237,7 @@ class Publisher:
         self._pending.append(receipt)
         self._settle()
         while len(self._pending) >= self._limit:
-            self._pending[0].wait(GIVE_UP_MS / 1000 + 30)
+            self._wait_for_first(time.monotonic() + self._fate_s, self._fate_s)
             self._settle()
         return receipt
 
@@ -223,5 +248,6 @@ class Publisher:
             delivery, self._failure = receipt.delivery(), self._failure or receipt.error
             self.delivered += not delivery.fault
             self.failed += bool(delivery.fault)
+            self._lost += bool(delivery.fault)
             if self._told is not None:
                 self._told(delivery)

@@ -32,19 +32,27 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--urgent", is_flag=True, help="Send reports by the lane of emergencies.")
 @click.option("--department", default="", help="Department of the actions (usual: the unit that acts).")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="Most records a second (0: as fast as it goes).")
+@click.option(
+    "--give-up",
+    type=click.FloatRange(5),
+    default=600,
+    show_default=True,
+    help="Seconds that Kafka may be away on the way until it ends.",
+)
 @click.option("--resume", type=click.Path(path_type=Path, dir_okay=False), help="File that keeps how far Kafka has it.")
 @click.option("--dry-run", is_flag=True, help="Check everything, send nothing; needs no Kafka.")
 @click.option("--progress/--no-progress", default=None, help="Progress on standard error (usual: on a terminal).")
 @JSON
 def publish_command(
     inputs: tuple[Path, ...], schema: str | None, mapping: str | None, city: Path | None, urgent: bool, department: str,
-    rate: float, resume: Path | None, dry_run: bool, progress: bool | None, as_json: bool,
+    rate: float, give_up: float, resume: Path | None, dry_run: bool, progress: bool | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Publish INPUTS (files, folders or - for standard input) to the input topics of Kafka.
 
     Each record goes to the topic of its schema, keyed as its readers need it. What intake would refuse is not sent but
     told, and the command ends with 1. A record sent twice counts once, so a run that was cut short may simply be run
-    again; with --resume it goes on where Kafka had confirmed. Kafka is named by WANGGE_KAFKA.
+    again; with --resume it goes on where Kafka had confirmed. A Kafka that goes away on the way is waited for, and it
+    says so every few seconds; after --give-up it ends with 3. Kafka is named by WANGGE_KAFKA.
 
     \b
     Examples:
@@ -61,10 +69,11 @@ def publish_command(
     shown = sys.stderr.isatty() if progress is None else progress
     with Progress(enabled=shown) as bar:
         try:
-            result = _published(inputs, (schema, mapping, city), request, dry_run, bar)
+            result = _published(inputs, (schema, mapping, city), request, None if dry_run else give_up, bar)
         except NeighbourAway as away:
-            again = "run the same command again" + ("" if resume is None else " to continue")
-            message = f"{away}: {again} when it is back"
+            again = "run the same command again when it is back"
+            goes_on = "; with --resume it would go on where it stopped" if resume is None else ": --resume goes on"
+            message = f"{away}: {again}{goes_on}"
             raise StopRun(message) from away
     click.echo(as_document(document(result, dry_run)) if as_json else summary(result, dry_run))
     if result.refused:
@@ -72,11 +81,12 @@ def publish_command(
 
 
 def _published(
-    inputs: tuple[Path, ...], shape: tuple[str | None, str | None, Path | None], request: PublishRequest, dry_run: bool,
-    bar: Progress,
+    inputs: tuple[Path, ...], shape: tuple[str | None, str | None, Path | None], request: PublishRequest,
+    give_up: float | None, bar: Progress,
 ) -> Published:  # fmt: skip
+    """Publish; without ``give_up`` only try."""
     from connectors.kafka.faults import quiet
-    from connectors.kafka.publisher import Publisher
+    from connectors.kafka.publisher import SETTLED, Publisher
     from connectors.sources.files import discover
     from pipeline.domain.reference.load import load_reference
     from pipeline.runtime.publishing import DryRun, Publishing
@@ -91,10 +101,16 @@ def _published(
     def show(read: int, total: int, records: int) -> None:
         bar.show("publishing", read, total, records)
 
-    if dry_run:
+    if give_up is None:
         return Publishing(DryRun(), screen, request, show).run(sources)
-    with Publisher(kafka_settings_from()) as publisher:
+    tried_ms = round(give_up * 1000 / SETTLED)  # the publisher gives up a while after the last record was tried
+    with Publisher(kafka_settings_from(), lasts=_waits, give_up_ms=tried_ms) as publisher:
         return Publishing(publisher, screen, request, show).run(sources)
+
+
+def _waits(records: int) -> None:
+    """Say that nothing comes of some records for now."""
+    click.echo(f"waits for Kafka: {records:,} records are without a fate", err=True)
 
 
 def document(result: Published, dry_run: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from connectors.kafka.publisher import Delivery, Publisher
 from deploy.stack.servers import KafkaServer
+from pipeline.errors import STOPPED
 from pipeline.settings import KafkaSettings
 from pipeline.wire.serde import decode
 from tests.integration.sinks import PATIENCE, ROOT, wait_until
@@ -48,18 +50,48 @@ def test_a_publisher_whose_broker_is_killed_delivers_every_record_once(servers: 
     assert arrived(settings) == each_once(RECORDS)
 
 
+def publishing(settings: KafkaSettings, path: Path, *words: str) -> subprocess.Popen[str]:
+    """The command, slow enough for Kafka to be killed under it."""
+    rate = ["--rate", str(RECORDS / 15)]
+    command = [sys.executable, "-m", "pipeline", "publish", str(path), "--schema", "HotlineOrder", *rate, *words]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_command_says_that_it_waits_gives_up_and_goes_on_where_it_stopped(servers: Servers, tmp_path: Path) -> None:
+    kafka = servers.kafka()
+    settings, path = with_topic(kafka), tmp_path / "orders.jsonl"
+    path.write_text("\n".join(json.dumps(order(number)) for number in range(RECORDS)), encoding="utf-8")
+    resume = ("--resume", str(tmp_path / "state"))
+    with publishing(settings, path, "--give-up", "10", *resume) as first:
+        wait_until((tmp_path / "state").exists)
+        kafka.kill9()
+        _, said = first.communicate(timeout=PATIENCE)
+    assert first.returncode == STOPPED, said
+    assert re.search(r"^waits for Kafka: [0-9,]+ records are without a fate$", said, re.MULTILINE), said
+    assert re.fullmatch(
+        r"stopped: Kafka has not confirmed [0-9,]+ records within 10 s: run the same command again when it is back: "
+        r"--resume goes on",
+        said.splitlines()[-1],
+    ), said
+    kafka.restart()
+    with publishing(settings, path, *resume) as second:
+        _, said = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 0, said
+    assert set(arrived(settings)) == set(each_once(RECORDS)), "the last ones before it stopped may be there twice"
+
+
 def test_the_command_goes_on_by_itself_when_kafka_comes_back(servers: Servers, tmp_path: Path) -> None:
     kafka = servers.kafka()
     settings, path = with_topic(kafka), tmp_path / "orders.jsonl"
     path.write_text("\n".join(json.dumps(order(number)) for number in range(RECORDS)), encoding="utf-8")
-    words = [sys.executable, "-m", "pipeline", "publish", str(path), "--schema", "HotlineOrder", "--json"]
-    words += ["--rate", str(RECORDS / 15)]
-    with subprocess.Popen(words, cwd=ROOT, env=environment(settings), stdout=subprocess.PIPE) as publishing:
+    with publishing(settings, path, "--json") as running:
         wait_until(lambda: arrived(settings))
-        assert publishing.poll() is None, "all of it was sent before Kafka was killed: the run proves nothing"
+        assert running.poll() is None, "all of it was sent before Kafka was killed: the run proves nothing"
         kafka.kill9()
         kafka.restart()
-        said, _ = publishing.communicate(timeout=PATIENCE)
+        said, _ = running.communicate(timeout=PATIENCE)
     told = json.loads(said)
-    assert (publishing.returncode, told["published"], told["refused"]) == (0, RECORDS, 0)
+    assert (running.returncode, told["published"], told["refused"]) == (0, RECORDS, 0)
     assert arrived(settings) == each_once(RECORDS)
