@@ -123,6 +123,7 @@ CLIENTS: dict[str, tuple[Send, Take]] = {
     "Faust": (sent_by_aiokafka, read_by_faust),
 }
 DOORS = {
+    "SHA-256 over TLS": ("both", {"protocol": "SASL_SSL", "mechanism": "SCRAM-SHA-256"}),
     "SHA-256": ("users", {"protocol": "SASL_PLAINTEXT", "mechanism": "SCRAM-SHA-256"}),
     "SHA-512 without TLS": ("users", {"protocol": "SASL_PLAINTEXT", "mechanism": "SCRAM-SHA-512"}),
     "TLS without users": ("tls", {"protocol": "SSL", "username": "", "password": ""}),
@@ -141,11 +142,15 @@ def test_every_client_comes_in_by_the_other_doors(
     assert read(replace(city.of("department.water"), **there), f"{city.prefix}assignments.water", group) == b"value"
 
 
-@pytest.mark.parametrize(("door", "field"), [("users", "WANGGE_KAFKA_USER"), ("tls", "WANGGE_KAFKA_CA")])
+@pytest.mark.parametrize(
+    ("door", "field"),
+    [("users", "WANGGE_KAFKA_USER"), ("tls", "WANGGE_KAFKA_CA"), ("both", "WANGGE_KAFKA_USER")],
+)
 def test_the_other_doors_are_no_less_shut(
     city: City, kafka_secured: DoorsServer, foreign_authority: str, door: str, field: str
 ) -> None:
     words = {"users": {"protocol": "SASL_PLAINTEXT", "mechanism": "SCRAM-SHA-256", "password": "wrong"},
+             "both": {"protocol": "SASL_SSL", "mechanism": "SCRAM-SHA-256", "password": "wrong"},
              "tls": {"protocol": "SSL", "ca_file": foreign_authority}}[door]  # fmt: skip
     fault = refusal(replace(city.of("sink"), **{**words, "bootstrap": kafka_secured.door(door)}), 20)
     assert fault is not None

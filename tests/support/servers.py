@@ -73,12 +73,13 @@ class FrontServer(Server):
 
 
 class DoorsServer(KafkaServer):
-    """A secured broker with two doors more: users without TLS (both mechanisms), and TLS without users.
+    """A secured broker with three doors more: users without TLS, TLS without users, and both as the secured listener
+    has them; all users by both mechanisms.
 
     Who comes in without a user is the operator, as by the plain listener.
     """
 
-    port_names = (*KafkaServer.port_names, "users", "tls")
+    port_names = (*KafkaServer.port_names, "users", "tls", "both")
 
     def prepare(self) -> None:
         """Open the further doors."""
@@ -88,11 +89,18 @@ class DoorsServer(KafkaServer):
             "listeners": ",".join(listeners.values()),
             "advertised.listeners": ",".join(place for name, place in listeners.items() if name != "CONTROLLER"),
             "listener.security.protocol.map": "PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,"
-            "USERS:SASL_PLAINTEXT,TLS:SSL",
-            "listener.name.users.sasl.enabled.mechanisms": ",".join(MECHANISMS),
-            **{f"listener.name.users.{one.lower()}.sasl.jaas.config": SCRAM for one in MECHANISMS},
-            "listener.name.tls.ssl.keystore.type": "PEM",
-            "listener.name.tls.ssl.keystore.location": str(tls.certify(self.folder / "tls")[1]),
+            "USERS:SASL_PLAINTEXT,TLS:SSL,BOTH:SASL_SSL",
+            **{f"listener.name.{door}.sasl.enabled.mechanisms": ",".join(MECHANISMS) for door in ("users", "both")},
+            **{
+                f"listener.name.{door}.{one.lower()}.sasl.jaas.config": SCRAM
+                for door in ("users", "both")
+                for one in MECHANISMS
+            },
+            **{f"listener.name.{door}.ssl.keystore.type": "PEM" for door in ("tls", "both")},
+            **{
+                f"listener.name.{door}.ssl.keystore.location": str(tls.certify(self.folder / "tls")[1])
+                for door in ("tls", "both")
+            },
         }
         super().prepare()
 
