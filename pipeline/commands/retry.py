@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from pipeline.commands.options import JSON, as_document, table
-from pipeline.commands.standing import LOG_LEVEL, health_option, place_of, until_stopped
-from pipeline.errors import ConfigFaults, Fault
+from pipeline.commands.standing import DIE_AT, LOG_LEVEL, health_option, place_of, point_of, until_stopped
 from pipeline.runtime.logs import log_to_stderr
 from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty
 
@@ -19,7 +18,7 @@ from pipeline.settings import KafkaSettings, kafka_settings_from, refuse_faulty
 @health_option("retry")
 @LOG_LEVEL
 @click.option("--dry-run", is_flag=True, help="Say what waits and when it is due; send nothing.")
-@click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
+@DIE_AT
 @JSON
 def retry_command(health: str, log_level: str, dry_run: bool, die_at: str | None, as_json: bool) -> None:
     """Send records of retry.1m, retry.5m and retry.30m back to where they came from; stop it with SIGTERM or Ctrl-C.
@@ -34,24 +33,14 @@ def retry_command(health: str, log_level: str, dry_run: bool, die_at: str | None
       wangge retry --dry-run --json
       WANGGE_KAFKA_INSTANCE=retry-1 wangge retry --health 127.0.0.1:9616
     """
-    refuse_faulty(lambda: place_of("--health", health), lambda: _point(die_at), kafka_settings_from)
+    refuse_faulty(lambda: place_of("--health", health), lambda: point_of(die_at), kafka_settings_from)
     kafka = kafka_settings_from()
     if dry_run:
         rows = _waiting(kafka)
         click.echo(as_document({"waiting": rows}) if as_json else table(rows))
         return
     log_to_stderr(log_level, as_json=as_json)
-    _serve(kafka, place_of("--health", health), _point(die_at))
-
-
-def _point(die_at: str | None) -> Any:
-    """What is called at each point of the loop. Raises :class:`ConfigFaults`."""
-    from pipeline.runtime.kafka.points import dying_at, nothing
-
-    try:
-        return dying_at(die_at) if die_at else nothing
-    except ValueError as fault:
-        raise ConfigFaults([Fault("arguments", "--die-at", str(die_at), str(fault))]) from fault
+    _serve(kafka, place_of("--health", health), point_of(die_at))
 
 
 def _serve(kafka: KafkaSettings, place: tuple[str, int], point: Any) -> None:
@@ -73,13 +62,14 @@ def _serve(kafka: KafkaSettings, place: tuple[str, int], point: Any) -> None:
 def _waiting(kafka: KafkaSettings) -> list[dict[str, Any]]:
     """Records of each retry topic that were not sent back yet, and in how many seconds the first is due."""
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.faults import unheard
     from connectors.librdkafka.following import Follower
     from pipeline.runtime.kafka.resending import GROUP
     from pipeline.runtime.kafka.retries import DELAYS, DESK, due_at
 
     now = int(time.time() * 1000)
     names = [kafka.prefix + topic for topic in DELAYS]
-    follower = Follower(for_librdkafka(kafka), names, kafka.prefix + DESK)
+    follower = Follower(for_librdkafka(kafka) | unheard(), names, kafka.prefix + DESK)
     found: dict[str, list[int]] = {topic: [] for topic in DELAYS}
     try:
         done = follower.committed(kafka.prefix + GROUP, follower.places)

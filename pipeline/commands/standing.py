@@ -23,6 +23,8 @@ LOG_LEVEL = click.option(
     show_default=True, help="What goes to standard error.",
 )  # fmt: skip
 
+DIE_AT = click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
+
 
 def health_option(process: str, but: str = "") -> Callable[[Any], Any]:
     """``--health`` with the usual place of a kind of process; ``but`` is added to its help."""
@@ -38,6 +40,16 @@ def until_stopped() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def point_of(die_at: str | None) -> Callable[[Any], None]:
+    """What is called at each point of the loop, by ``--die-at``. Raises :class:`ConfigFaults`."""
+    from pipeline.runtime.kafka.points import dying_at, nothing
+
+    try:
+        return dying_at(die_at) if die_at else nothing
+    except ValueError as fault:
+        raise ConfigFaults([Fault("arguments", "--die-at", str(die_at), str(fault))]) from fault
 
 
 def place_of(option: str, text: str) -> tuple[str, int]:

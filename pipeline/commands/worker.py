@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import warn_of_key
-from pipeline.commands.standing import LOG_LEVEL, health_option, place_of
+from pipeline.commands.standing import DIE_AT, LOG_LEVEL, health_option, place_of, point_of
 from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import kafka_settings_from, refuse_faulty, settings_from
 
@@ -38,7 +38,7 @@ EMERGENCY = ("urgent", "casework")
 @click.option("--give-way", is_flag=True, help="Rest in between while emergencies come.")
 @click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
 @LOG_LEVEL
-@click.option("--die-at", "die_at", hidden=True, help="POINT:NUMBER, for fault tests.")
+@DIE_AT
 def worker_command(
     stages: str, city: Path | None, health: str, poll_records: int, part_records: int, max_refused: float,
     give_way: bool, as_json: bool, log_level: str, die_at: str | None,
@@ -74,12 +74,14 @@ def worker_command(
             remedy = f"for a worker with intake and without {' or '.join(EMERGENCY)}: emergencies go through these"
             raise ConfigFaults([Fault("arguments", "--give-way", stages, remedy)])
 
-    refuse_faulty(known, lambda: place_of("--health", health), settings_from, kafka_settings_from)
+    refuse_faulty(
+        known, lambda: place_of("--health", health), lambda: point_of(die_at), settings_from, kafka_settings_from
+    )
     settings = settings_from()
     warn_of_key(settings)
     policy = WorkerPolicy(
         poll_records=poll_records, part_records=part_records, max_refused=max_refused, gives_way=give_way
     )
     with tempfile.TemporaryDirectory(prefix="wangge-worker-") as folder:
-        start = Start(names, city, place_of("--health", health), policy, folder, log_level, as_json, die_at)
+        start = Start(names, city, place_of("--health", health), policy, folder, log_level, as_json, point_of(die_at))
         serve(start, settings, kafka_settings_from())

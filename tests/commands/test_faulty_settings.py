@@ -26,7 +26,7 @@ WORK = ["--work", "B"]
 TOPIC = ["--kafka", "--store", "S"]
 FAULTY = {
     "demo": (["--kafka", "--sink"], {*OWN, *KAFKA, *CLICKHOUSE}),
-    "worker": (["--stages", "intake,dreams", *HEALTH], {"--stages", "--health", *KAFKA, *OWN}),
+    "worker": (["--stages", "intake,dreams", *HEALTH, *DYING], {"--stages", "--health", "--die-at", *KAFKA, *OWN}),
     "spotter": (HEALTH, {"--health", *KAFKA, *OWN}),
     "retry": ([*HEALTH, *DYING], {"--health", "--die-at", *KAFKA}),
     "clock": (HEALTH, {"--health", *KAFKA}),

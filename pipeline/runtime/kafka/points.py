@@ -29,7 +29,7 @@ def dying_at(text: str, kill: Callable[[], None] = _kill) -> Callable[[Point], N
     name, _, rest = text.partition(":")
     count, _, how = rest.partition(":")
     if name not in POINTS or not count.isdigit() or how not in ("", "stop"):
-        message = f"{text!r}: write POINT:NUMBER or POINT:NUMBER:stop with a point of {', '.join(POINTS)}"
+        message = f"write POINT:NUMBER or POINT:NUMBER:stop with a point of {', '.join(POINTS)}"
         raise ValueError(message)
     left = int(count)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.doorway import casework_partitions, checked, counted, status_topics
 from pipeline.runtime.kafka.lanes import departments_of, lanes_of
-from pipeline.runtime.kafka.points import dying_at, nothing
+from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.worker import KafkaWorker
 from pipeline.runtime.logs import log_to_stderr
@@ -36,7 +36,8 @@ class Start:
     folder: str
     log_level: str = "warning"
     json_log: bool = False
-    die_at: str | None = None
+    point: Callable[[Point], None] = nothing
+    """What is called at each point of its loop."""
 
 
 def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
@@ -55,7 +56,7 @@ def serve(start: Start, settings: Settings, kafka: KafkaSettings) -> None:
         checked(counts, start.lanes, departments)
         worker = KafkaWorker(
             topology_of(city, settings), lanes_of(start.lanes, departments), kafka, start.policy, watching,
-            data_folder=start.folder, point=dying_at(start.die_at) if start.die_at else nothing,
+            data_folder=start.folder, point=start.point,
             status_topics=status_topics(counts),
             partitions=casework_partitions(counts, start.lanes),
         )  # fmt: skip
