@@ -69,3 +69,10 @@ class ConfigFaults(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
         super().__init__("\n".join(map(str, faults)))
+
+
+class Refused(ConfigFaults):
+    """A neighbour is there and does not let this user do what was asked (exit code 2): only who gives rights mends it.
+
+    It may be met long after the start, when rights were taken away.
+    """

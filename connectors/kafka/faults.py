@@ -17,6 +17,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from connectors.kafka.rights import refused
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 from pipeline.settings import KafkaSettings
 
@@ -39,9 +40,8 @@ def told(settings: KafkaSettings, what: str) -> Iterator[None]:
 def in_our_words(error: BaseException, settings: KafkaSettings, what: str) -> ConfigFaults | NeighbourAway:
     """The exception to raise for an error of the client while it did ``what`` (a topic, as a rule)."""
     said = f"{type(error).__name__}: {error}".removesuffix(": ")
-    if isinstance(error, AuthorizationError):
-        remedy = f"ask for the access of this user to {what} (`wangge topics plan` shows it)"
-        return ConfigFaults([Fault("kafka", "WANGGE_KAFKA_USER", settings.username, f"{remedy}; {said}")])
+    if isinstance(error, AuthorizationError) and (found := refused(error.errno, settings.username, what, said)):
+        return found
     if isinstance(error, SaslAuthenticationFailedError):
         return ConfigFaults([Fault("kafka", "WANGGE_KAFKA_USER", settings.username, "check user and password")])
     if isinstance(error, UnknownTopicOrPartitionError):

@@ -21,7 +21,8 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.errors import CommitFailedError, RebalanceInProgressError
 
 from connectors.kafka.config import for_kafka_python, prefixed
-from connectors.kafka.faults import creates_nothing, missing, told
+from connectors.kafka.faults import creates_nothing, told
+from connectors.librdkafka.doorstep import absent
 from pipeline.errors import ConfigFaults, InvalidRecord, NeighbourAway
 from pipeline.settings import KafkaSettings
 from schemas.topics import topic_part
@@ -111,7 +112,7 @@ class Inbox(Generic[V]):
             creates_nothing(self._consumer._client._manager.cluster)
             if not self._consumer.partitions_for_topic(self.topic):
                 self._consumer.close()
-                raise ConfigFaults([missing(self.topic)])
+                raise absent(settings, self.topic)
             self._consumer.subscribe([self.topic], listener=_Rebalances(self))
 
     def records(self, *, follow: bool = False, limit: int | None = None) -> Iterator[V]:

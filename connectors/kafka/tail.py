@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from kafka import KafkaConsumer, TopicPartition
 
 from connectors.kafka.config import for_kafka_python, prefixed
-from connectors.kafka.faults import missing, told
-from pipeline.errors import ConfigFaults
+from connectors.kafka.faults import told
+from connectors.librdkafka.doorstep import absent
 from pipeline.settings import KafkaSettings
 
 
 class Tail:
     """Reads all partitions of ``topics`` from their ends at the time of opening, committed records only.
 
-    Belongs to no group and commits nothing. Raises :class:`ConfigFaults` for a topic that is not there and
-    :class:`NeighbourAway` when Kafka cannot be reached.
+    Belongs to no group and commits nothing. Raises :class:`ConfigFaults` for a topic that is not there,
+    :class:`Refused` for one that this user may not read and :class:`NeighbourAway` when Kafka cannot be reached.
     """
 
     def __init__(self, settings: KafkaSettings, topics: Sequence[str]) -> None:
@@ -51,5 +51,5 @@ class Tail:
     def _places(self, topic: str) -> list[TopicPartition]:
         numbers = self._consumer.partitions_for_topic(topic)
         if not numbers:
-            raise ConfigFaults([missing(topic)])
+            raise absent(self._settings, topic)
         return [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -1,18 +1,39 @@
-"""Why a broker does not let us in. The other clients only say that they could not connect; librdkafka says why."""
+"""Why a broker does not let us in, or to a topic. The other clients say that they could not connect, or that there is
+none; librdkafka says why."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from connectors.kafka.config import for_librdkafka
-from pipeline.errors import Fault
+from connectors.kafka.rights import refused
+from connectors.librdkafka.faults import unheard
+from pipeline.errors import ConfigFaults, Fault
 from pipeline.settings import KafkaSettings
 
 PATIENCE_S = 10.0
+
+
+def absent(settings: KafkaSettings, topic: str) -> ConfigFaults:
+    """Why a topic (by its whole name) is not seen: it is not there, or this user may not look (:class:`Refused`).
+
+    kafka-python asks for all topics, and a broker leaves out what the user may not see.
+    """
+    # a consumer, for it asks without making the topic; it never joins its group
+    client = Consumer({**for_librdkafka(settings), **unheard(), "group.id": "looks"})
+    try:
+        error = client.list_topics(topic, timeout=PATIENCE_S).topics[topic].error
+    except KafkaException:
+        error = None
+    finally:
+        client.close()
+    found = refused(error.code(), settings.username, topic, error.str()) if error is not None else None
+    remedy = "make it with `wangge topics apply`, or name a department or source that is"
+    return found or ConfigFaults([Fault("kafka", "topic", topic, remedy)])
 
 
 def refusal(settings: KafkaSettings, patience_s: float = PATIENCE_S) -> Fault | None:

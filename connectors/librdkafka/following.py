@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # the stubs leave it out
 
+from connectors.librdkafka.faults import in_our_words, user_of
 from connectors.librdkafka.sending import Ends, partitions_of
 from pipeline.errors import NeighbourAway
 
@@ -40,8 +41,11 @@ class Follower:
     """Reads whole topics from their beginning, committed records only, as far as it is asked to."""
 
     def __init__(self, config: Mapping[str, Any], topics: Collection[str], group: str = "followers") -> None:
-        """``group`` is never joined, but the broker asks whether the user may read it."""
-        self._config = dict(config)
+        """``group`` is never joined, but the broker asks whether the user may read it.
+
+        All of it raises :class:`NeighbourAway` when Kafka is away, :class:`Refused` when the user may not.
+        """
+        self._config, self._user, self._group = dict(config), user_of(config), group
         self._admin = AdminClient({**config, "log_level": 3})
         self._consumer = Consumer(
             {
@@ -55,7 +59,8 @@ class Follower:
             }
         )
         self._groups: dict[str, Consumer] = {}
-        self.places = [(topic, number) for topic in topics for number in range(partitions_of(self._admin, topic))]
+        counts = {topic: partitions_of(self._admin, topic, self._user) for topic in topics}
+        self.places = [(topic, number) for topic, count in counts.items() for number in range(count)]
         self.reached: Ends = dict.fromkeys(self.places, 0)
         """Everything below was read or is no record."""
         self.last: Ends = dict.fromkeys(self.places, 0)
@@ -75,7 +80,7 @@ class Follower:
                 return self._ends(asked)
             except KafkaException as fault:
                 if fault.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
-                    raise NeighbourAway(str(fault.args[0])) from fault
+                    raise in_our_words(fault.args[0], self._user, ", ".join(topics)) from fault
             time.sleep(0.05)
 
     def read_to(self, ends: Ends) -> Iterator[list[Read]]:
@@ -105,7 +110,7 @@ class Follower:
                 error = fault.args[0]
                 soon = error.retriable() or error.code() in _NO_COORDINATOR
                 if not soon or time.monotonic() > deadline:
-                    raise NeighbourAway(str(error)) from fault
+                    raise in_our_words(error, self._user, f"the offsets of {group}") from fault
                 time.sleep(0.2)
             else:
                 return {(one.topic, one.partition): max(one.offset, 0) for one in found}
@@ -128,5 +133,5 @@ class Follower:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self.reached[place] = max(self.reached[place], message.offset() or 0)
             elif not error.retriable():
-                raise KafkaException(error)
+                raise in_our_words(error, self._user, place[0] or self._group)
         return batch

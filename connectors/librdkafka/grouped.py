@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.kafka.answering import ASK_S
+from connectors.librdkafka.faults import in_our_words, user_of
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.lasting import lasting
 from connectors.librdkafka.sending import Ends
@@ -44,7 +45,8 @@ class GroupReader:
         }
         self._consumer = Consumer(settings)
         self._read: Ends = {}
-        self._topic = min(topics)
+        self._topic, self._user = min(topics), user_of(config)
+        self._what = f"{', '.join(sorted(topics))} in the group {group}"
         self._told, self._taken, self._headers = assigned, revoked, headers
         self.membership = b""
         """Who this member is in the generation it was last given partitions in: what a transaction notes offsets as.
@@ -56,7 +58,8 @@ class GroupReader:
     def read(self, records: int, seconds: float) -> list[Read]:
         """What comes within ``seconds``, at most so many records.
 
-        Raises :class:`ConfigFaults` when a topic is missing or not allowed, :class:`NeighbourAway` when Kafka is away.
+        Raises :class:`ConfigFaults` when a topic is missing, :class:`Refused` when topic or group are not allowed,
+        :class:`NeighbourAway` when Kafka is away.
         """
         found = []
         for message in self._consumer.consume(records, seconds):
@@ -64,7 +67,7 @@ class GroupReader:
             if error is not None:
                 if error.retriable():
                     continue
-                raise _in_our_words(error)
+                raise self._meant(error)
             place = message.topic() or "", message.partition() or 0
             offset = message.offset() or 0
             self._read[place] = offset + 1
@@ -93,7 +96,7 @@ class GroupReader:
             try:
                 lasting(lambda: self._consumer.commit(offsets=offsets, asynchronous=False), lasts)
             except KafkaException as fault:
-                raise NeighbourAway(str(fault.args[0])) from fault
+                raise in_our_words(fault.args[0], self._user, self._what) from fault
         return noted
 
     def behind(self, place: tuple[str, int]) -> int:
@@ -113,6 +116,12 @@ class GroupReader:
         """Leave the group. ``lasts`` is called every second."""
         lasting(self._consumer.close, lasts)
 
+    def _meant(self, error: KafkaError) -> Exception:
+        found, name = in_our_words(error, self._user, self._what), str(error.name())
+        if isinstance(found, NeighbourAway) and ("TOPIC" in name or name == "_UNKNOWN_PARTITION"):
+            return ConfigFaults([Fault("kafka", "topic", name, f"{error}: `wangge topics apply` makes topics")])
+        return found
+
     def _assigned(self, _: Any, places: Collection[TopicPartition]) -> None:
         self.membership = self._consumer.consumer_group_metadata()
         self._told([(one.topic, one.partition) for one in places])
@@ -128,10 +137,3 @@ def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
     found = message.headers() or ()
     pairs = found.items() if isinstance(found, dict) else found
     return tuple((name, value if isinstance(value, bytes) else b"") for name, value in pairs)
-
-
-def _in_our_words(error: Any) -> Exception:
-    name = str(error.name())
-    if "TOPIC" in name or "AUTHORIZATION" in name or name == "_UNKNOWN_PARTITION":
-        return ConfigFaults([Fault("kafka", "topic", name, f"{error}: `wangge topics apply` makes topics and access")])
-    return NeighbourAway(str(error))

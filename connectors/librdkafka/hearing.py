@@ -9,8 +9,9 @@ from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
+from connectors.librdkafka.faults import user_of
 from connectors.librdkafka.sending import partitions_of
-from pipeline.errors import NeighbourAway
+from pipeline.errors import NeighbourAway, Refused
 
 log = logging.getLogger("wangge.hearing")
 TURN_S, LATER_S = 0.5, 5.0
@@ -35,7 +36,7 @@ class Hearing(Thread):
         while not self._ended.is_set():
             try:
                 self._hear()
-            except (KafkaException, NeighbourAway) as fault:
+            except (KafkaException, NeighbourAway, Refused) as fault:
                 log.warning("%s is not heard for %g s: %s", self._topic, LATER_S, fault)
                 self._ended.wait(LATER_S)
 
@@ -48,7 +49,8 @@ class Hearing(Thread):
         settings = {"group.id": self._group, "enable.auto.commit": False, "fetch.wait.max.ms": 500, "log_level": 3}
         consumer = Consumer({**self._config, **settings})
         try:
-            count = partitions_of(consumer, self._topic)  # a consumer asks without making the topic
+            # a consumer asks without making the topic
+            count = partitions_of(consumer, self._topic, user_of(self._config))
             consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in range(count)])
             while not self._ended.is_set():
                 first = consumer.poll(TURN_S)

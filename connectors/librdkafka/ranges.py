@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from connectors.librdkafka.faults import in_our_words, user_of
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import headers_of
 from connectors.librdkafka.sending import partitions_known
@@ -31,10 +32,11 @@ class Bounds(NamedTuple):
 class Logs:
     """Looks at partitions and reads them; joins no group, but the broker asks whether the user may read it.
 
-    Raises :class:`NeighbourAway` when Kafka is away.
+    Raises :class:`NeighbourAway` when Kafka is away, :class:`Refused` when the user may not.
     """
 
     def __init__(self, config: Mapping[str, Any], group: str) -> None:
+        self._user = user_of(config)
         self._config = {
             **config,
             "group.id": group,
@@ -54,14 +56,15 @@ class Logs:
 
     def places(self, topics: Collection[str]) -> list[Place]:
         """The partitions of those topics that there are."""
-        return [(topic, number) for topic in topics for number in range(partitions_known(self._asking, topic))]
+        counts = {topic: partitions_known(self._asking, topic, self._user) for topic in topics}
+        return [(topic, number) for topic, count in counts.items() for number in range(count)]
 
     def bounds(self, place: Place) -> Bounds:
         """Where its log begins and where what may be read ends now."""
         try:
             low, high = self._asking.get_watermark_offsets(TopicPartition(*place), timeout=ASK_S)
         except KafkaException as fault:
-            raise NeighbourAway(str(fault.args[0])) from fault
+            raise in_our_words(fault.args[0], self._user, place[0]) from fault
         return Bounds(int(low), int(high))
 
     def at(self, places: Collection[Place], time_ms: int) -> dict[Place, int]:
@@ -70,7 +73,7 @@ class Logs:
         try:
             found = self._asking.offsets_for_times(asked, timeout=ASK_S) if asked else []
         except KafkaException as fault:
-            raise NeighbourAway(str(fault.args[0])) from fault
+            raise in_our_words(fault.args[0], self._user, ", ".join(sorted({one for one, _ in places}))) from fault
         return {
             (one.topic, one.partition): one.offset if one.offset >= 0 else self.bounds((one.topic, one.partition)).end
             for one in found
@@ -90,12 +93,12 @@ class Logs:
         consumer = Consumer(self._config)
         try:
             consumer.assign([TopicPartition(*place, bounds.begin)])
-            yield from _batches(consumer, place, bounds.end)
+            yield from _batches(consumer, place, bounds.end, self._user)
         finally:
             consumer.close()
 
 
-def _batches(consumer: Consumer, place: Place, end: int) -> Iterator[list[Read]]:
+def _batches(consumer: Consumer, place: Place, end: int, user: str) -> Iterator[list[Read]]:
     reached, deadline = 0, time.monotonic() + PATIENCE_S
     while reached < end:
         batch: list[Read] = []
@@ -110,7 +113,7 @@ def _batches(consumer: Consumer, place: Place, end: int) -> Iterator[list[Read]]
             elif error.code() == KafkaError._PARTITION_EOF:
                 reached = max(reached, message.offset() or 0)
             elif not error.retriable():
-                raise NeighbourAway(str(error))
+                raise in_our_words(error, user, place[0])
         if batch:
             deadline = time.monotonic() + PATIENCE_S
             yield batch

@@ -8,7 +8,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from pipeline.errors import NeighbourAway
+from connectors.librdkafka.faults import in_our_words, user_of
+from pipeline.errors import NeighbourAway, Refused
 
 PATIENCE_S = 60.0
 """Longest wait for a transaction that is still open at the end; the broker ends it much earlier."""
@@ -24,8 +25,10 @@ def records_of(
     ``group`` is named at the broker and never joined: the user must be allowed to read with it.
 
     Open transactions before that end are waited for: either they become visible or they were never meant to be. Raises
-    :class:`NeighbourAway` when the end is not reached in time, or the beginning is gone meanwhile.
+    :class:`NeighbourAway` when the end is not reached in time, or the beginning is gone meanwhile, :class:`Refused`
+    when the user may not read it.
     """
+    user = user_of(config)
     end = _end_of(config, group, topic, partition)
     settings = {
         **config,
@@ -41,18 +44,19 @@ def records_of(
     consumer = Consumer(settings)
     try:
         # By its number, not as "the beginning": that would be asked for only after half a second.
-        consumer.assign([TopicPartition(topic, partition, _watermarks(consumer, topic, partition)[0])])
-        yield from _batches(consumer, end, f"{topic} [{partition}]")
+        consumer.assign([TopicPartition(topic, partition, _watermarks(consumer, topic, partition, user)[0])])
+        yield from _batches(consumer, end, f"{topic} [{partition}]", user)
     finally:
         consumer.close()
 
 
 def record_at(config: Mapping[str, Any], group: str, topic: str, partition: int, offset: int) -> bytes | None:
-    """The value of one committed record; ``None`` when the topic no longer has it. Raises :class:`NeighbourAway`."""
+    """The value of one committed record; ``None`` when its topic has let it go. Raises as :func:`records_of` does."""
     settings = {**config, "group.id": group, "isolation.level": "read_committed", "enable.auto.commit": False}
     consumer = Consumer({**settings, "enable.partition.eof": True, "auto.offset.reset": "error", "log_level": 3})
+    user = user_of(config)
     try:
-        low, high = _watermarks(consumer, topic, partition)
+        low, high = _watermarks(consumer, topic, partition, user)
         if not low <= offset < high:
             return None
         consumer.assign([TopicPartition(topic, partition, offset)])
@@ -62,6 +66,8 @@ def record_at(config: Mapping[str, Any], group: str, topic: str, partition: int,
             error = message.error() if message is not None else None
             if message is None or (error is not None and error.retriable()):
                 continue
+            if error is not None and isinstance(refusal := in_our_words(error, user, topic), Refused):
+                raise refusal
             return message.value() if error is None and message.offset() == offset else None
     finally:
         consumer.close()
@@ -69,7 +75,7 @@ def record_at(config: Mapping[str, Any], group: str, topic: str, partition: int,
     raise NeighbourAway(told)
 
 
-def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[bytes, bytes | None]]]:
+def _batches(consumer: Consumer, end: int, place: str, user: str) -> Iterator[list[tuple[bytes, bytes | None]]]:
     reached, deadline = 0, time.monotonic() + PATIENCE_S
     while reached < end:
         batch: list[tuple[bytes, bytes | None]] = []
@@ -84,7 +90,8 @@ def _batches(consumer: Consumer, end: int, place: str) -> Iterator[list[tuple[by
                 gone = f"{place} begins later than it did a moment ago: {error}"
                 raise NeighbourAway(gone)
             elif not error.retriable():
-                raise KafkaException(error)
+                meant = in_our_words(error, user, place)
+                raise meant if isinstance(meant, Refused) else KafkaException(error)
         if batch:
             deadline = time.monotonic() + PATIENCE_S
             yield batch
@@ -97,15 +104,15 @@ def _end_of(config: Mapping[str, Any], group: str, topic: str, partition: int) -
     """The end including records of transactions that are still open."""
     probe = Consumer({**config, "group.id": group, "isolation.level": "read_uncommitted", "log_level": 3})
     try:
-        return _watermarks(probe, topic, partition)[1]
+        return _watermarks(probe, topic, partition, user_of(config))[1]
     finally:
         probe.close()
 
 
-def _watermarks(client: Consumer, topic: str, partition: int) -> tuple[int, int]:
+def _watermarks(client: Consumer, topic: str, partition: int, user: str) -> tuple[int, int]:
     """The first offset there is and the end, as the client's isolation sees it. Raises :class:`NeighbourAway`."""
     try:
         low, high = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
     except KafkaException as fault:
-        raise NeighbourAway(str(fault.args[0])) from fault
+        raise in_our_words(fault.args[0], user, topic) from fault
     return int(low), int(high)

@@ -8,8 +8,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connectors.librdkafka.faults import in_our_words, user_of
 from connectors.librdkafka.lasting import TURN_S
-from pipeline.errors import NeighbourAway, StopRun
+from pipeline.errors import NeighbourAway, Refused, StopRun
 
 PATIENCE_S = 300.0
 LOOK_UP_S = 20.0
@@ -36,14 +37,14 @@ class Sender:
             "queue.buffering.max.messages": 1_000_000,
             "log_level": 3,
         }
-        self._producer = Producer(settings)
+        self._producer, self._user = Producer(settings), user_of(config)
         self._ends: Ends = {}
-        self._fault: NeighbourAway | StopRun | None = None
+        self._fault: Refused | NeighbourAway | StopRun | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, partition: int = -1) -> None:
         """Hand one record over; ``partition`` -1 leaves it to the key.
 
-        Raises :class:`StopRun` for one that is larger than ``LARGEST``.
+        Raises :class:`StopRun` for one that is larger than ``LARGEST``, :class:`Refused` as :meth:`flush` does.
         """
         while True:
             try:
@@ -52,13 +53,13 @@ class Sender:
             except BufferError:
                 self._producer.poll(0.05)
             except KafkaException as fault:
-                raise in_our_words(fault.args[0], topic) from fault
+                raise in_our_words(fault.args[0], self._user, topic) from fault
 
     def flush(self, lasts: Callable[[], None] = lambda: None) -> Ends:
         """Wait until Kafka has everything; gives back the ends since the last flush. ``lasts`` is called every second.
 
         Raises :class:`NeighbourAway` when a record was not delivered, :class:`StopRun` when one is larger than its
-        topic takes.
+        topic takes, :class:`Refused` when the user may not write there.
         """
         deadline = time.monotonic() + PATIENCE_S
         while (waiting := self._producer.flush(TURN_S)) and time.monotonic() < deadline:
@@ -78,45 +79,35 @@ class Sender:
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises :class:`NeighbourAway` when it cannot be told."""
-        return partitions_of(self._producer, topic)
+        return partitions_of(self._producer, topic, self._user)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            fault = in_our_words(error, message.topic() or "")
-            self._fault = fault if isinstance(fault, StopRun) else self._fault or fault
+            fault = in_our_words(error, self._user, message.topic() or "")
+            self._fault = fault if isinstance(fault, Refused | StopRun) else self._fault or fault
             return
         place, after = (message.topic() or "", message.partition() or 0), (message.offset() or 0) + 1
         self._ends[place] = max(self._ends.get(place, 0), after)
 
 
-def in_our_words(error: KafkaError, what: str) -> NeighbourAway | StopRun:
-    """What to raise for a record of ``what`` (a topic, as a rule) that was not taken.
-
-    One that is too large is refused as often as it is sent: trying again would go on for ever.
-    """
-    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-        return StopRun(f"{what}: a record is larger than Kafka takes here (see max_bytes of its topic): {error}")
-    return NeighbourAway(f"{what}: {error}")
-
-
-def partitions_of(client: Any, topic: str) -> int:
-    """How many partitions a topic has. Raises :class:`NeighbourAway` when it cannot be told."""
-    found = partitions_known(client, topic)
+def partitions_of(client: Any, topic: str, user: str) -> int:
+    """How many partitions a topic has. Raises :class:`NeighbourAway` when it cannot be told, :class:`Refused`."""
+    found = partitions_known(client, topic, user)
     if not found:
         message = f"{topic}: Kafka has no such topic, or none that this user may see"
         raise NeighbourAway(message)
     return found
 
 
-def partitions_known(client: Any, topic: str) -> int:
-    """The same, with 0 for a topic that is not there. Raises :class:`NeighbourAway` when nobody answers."""
+def partitions_known(client: Any, topic: str, user: str) -> int:
+    """The same, with 0 for a topic that is not there. Raises :class:`NeighbourAway` when nobody answers,
+    :class:`Refused` when this user may not even look."""
     try:
         found = client.list_topics(topic, timeout=LOOK_UP_S).topics[topic]
     except KafkaException as fault:
-        raise NeighbourAway(str(fault.args[0])) from fault
+        raise in_our_words(fault.args[0], user, topic) from fault
     if found.error is not None and found.error.code() not in _NO_TOPIC:
-        message = f"{topic}: {found.error}"
-        raise NeighbourAway(message)
+        raise in_our_words(found.error, user, topic)
     return len(found.partitions)
 
 

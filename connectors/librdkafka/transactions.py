@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, NoReturn
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from msgspec import Struct
 
+from connectors.librdkafka.faults import in_our_words, user_of
 from connectors.librdkafka.lasting import begun
-from connectors.librdkafka.sending import LARGEST, in_our_words, partitions_known
-from pipeline.errors import NeighbourAway, StopRun
+from connectors.librdkafka.sending import LARGEST, partitions_known
+from pipeline.errors import NeighbourAway, Refused, StopRun
 
 TRANSACTION_MS = 15_000
 """How long the broker keeps a transaction whose writer is silent; readers behind it wait as long."""
@@ -81,12 +82,12 @@ class Transactions:
             "queue.buffering.max.kbytes": 262_144,
             "log_level": 3,
         }
-        self._producer = Producer(settings)
+        self._producer, self._user = Producer(settings), user_of(config)
         self._point = point
         try:
             _retried(lambda: self._producer.init_transactions(CALL_S))
         except KafkaException as fault:
-            raise NeighbourAway(str(fault.args[0])) from fault
+            raise in_our_words(fault.args[0], self._user, f"the transactional id {identity}") from fault
 
     def commit(
         self,
@@ -102,8 +103,8 @@ class Transactions:
 
         Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
         tried again with a new producer of the same identity (making it ends whatever this one left open),
-        :class:`TakenOver` when another process has this identity now, :class:`StopRun` when Kafka refuses for good,
-        as it does a record that is larger than its topic takes.
+        :class:`TakenOver` when another process has this identity now, :class:`Refused` when a right is missing,
+        :class:`StopRun` when Kafka refuses for good, as it does a record that is larger than its topic takes.
         """
         try:
             self._producer.begin_transaction()
@@ -123,7 +124,7 @@ class Transactions:
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has, 0 when there is none of this name. Raises :class:`NeighbourAway`."""
-        return partitions_known(self._producer, topic)
+        return partitions_known(self._producer, topic, self._user)
 
     def prepare(self) -> None:
         """Learn of all topics before the first record goes to each. Raises :class:`NeighbourAway`."""
@@ -169,11 +170,19 @@ class Transactions:
     def _give_up(self, fault: KafkaException) -> None:
         error: KafkaError = fault.args[0]
         if error.fatal():
-            _end(error, fault)
+            self._end(error, fault)
         self._abort()
         if error.code() in _SUPERSEDED:
             raise Superseded(str(error)) from fault
-        raise in_our_words(error, "a transaction") from fault
+        raise in_our_words(error, self._user, "the topics of a transaction") from fault
+
+    def _end(self, error: KafkaError, fault: KafkaException) -> NoReturn:
+        if error.code() in _TAKEN_OVER:
+            message = f"another process works under the same transactional id: {error}"
+            raise TakenOver(message) from fault
+        meant = in_our_words(error, self._user, "a transaction")
+        message = f"Kafka refused a transaction: {error}"
+        raise meant if isinstance(meant, Refused) else StopRun(message) from fault
 
     def _abort(self) -> None:
         try:
@@ -183,14 +192,6 @@ class Transactions:
                 message = f"a transaction could not be taken back: {fault.args[0]}"
                 raise StopRun(message) from fault
             raise NeighbourAway(str(fault.args[0])) from fault
-
-
-def _end(error: KafkaError, fault: KafkaException) -> NoReturn:
-    if error.code() in _TAKEN_OVER:
-        message = f"another process works under the same transactional id: {error}"
-        raise TakenOver(message) from fault
-    message = f"Kafka refused a transaction: {error}"
-    raise StopRun(message) from fault
 
 
 _TAKEN_OVER = frozenset([KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH])

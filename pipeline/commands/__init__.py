@@ -1,7 +1,7 @@
 """The commands of ``wangge``, a file for each; ``main`` turns what went wrong into a message and an exit code.
 
 Exit codes: 0 done; 1 an audit found something, or every record of a run was refused; 2 faulty settings, reference data
-or arguments; 3 the run was stopped; 70 a worker met a bug of ours.
+or arguments, or a neighbour that refuses this user; 3 the run was stopped; 70 a worker met a bug of ours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import import_module
 
 import click
 
-from pipeline.errors import FAULTY, STOPPED, ConfigFaults, NeighbourAway, StopRun
+from pipeline.errors import FAULTY, STOPPED, ConfigFaults, NeighbourAway, Refused, StopRun
 
 COMMANDS = {
     "demo": "demo",
@@ -87,6 +87,9 @@ def main() -> None:
         sys.exit(STOPPED)
     except click.ClickException as fault:
         fault.show()
+        sys.exit(FAULTY)
+    except Refused as refused:
+        click.echo(f"refused: {refused}", err=True)
         sys.exit(FAULTY)
     except ConfigFaults as faults:
         click.echo(f"{len(faults.faults)} faults; nothing was started:\n{faults}", err=True)

@@ -30,6 +30,7 @@ def clock_command(every: int, once: bool, dry_run: bool, health: str, log_level:
       wangge clock --once --json
     """
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.faults import unheard
     from connectors.librdkafka.sending import Sender
     from pipeline.runtime.health import served_at
     from pipeline.runtime.instruments import Instruments
@@ -42,7 +43,7 @@ def clock_command(every: int, once: bool, dry_run: bool, health: str, log_level:
         plan = {"topic": kafka.prefix + TOPIC, "partitions": "all", "every_s": every}
         click.echo(as_document(plan) if as_json else f"every {every} s a tick to all partitions of {plan['topic']}")
         return
-    config = for_librdkafka(kafka)
+    config = for_librdkafka(kafka) | (unheard() if once else {})
     instruments = Instruments("clock", needs=("kafka",))
     clock = Clock(lambda: Sender(config), kafka.prefix, every * 1000, instruments)
     if not once:

@@ -59,11 +59,12 @@ def _known(reason: str) -> None:
 def list_refused(wish: Wanted, limit: int, *, as_json: bool) -> None:
     """Print the first so many and how many there are of each reason."""
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.faults import unheard
     from pipeline.runtime.kafka.refused_records import refused_records
     from pipeline.runtime.kafka.sending_again import sent_before
 
     kafka = kafka_settings_from()
-    config = for_librdkafka(kafka)
+    config = for_librdkafka(kafka) | unheard()
     notes = sent_before(config, kafka.prefix)
     counts: Counter[tuple[str, str, str]] = Counter()
     rows: list[dict[str, Any]] = []
@@ -100,12 +101,13 @@ def send_again(
 ) -> None:
     """Send what would pass now and tell why the others would not."""
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.faults import unheard
     from pipeline.runtime.city import load_city, topology_of
     from pipeline.runtime.kafka.refused_records import Judge, refused_records
     from pipeline.runtime.kafka.sending_again import SendingAgain, sent_before
 
     kafka, settings = kafka_settings_from(), settings_from()
-    config, now = for_librdkafka(kafka), int(time.time() * 1000)
+    config, now = for_librdkafka(kafka) | unheard(), int(time.time() * 1000)
     judge = Judge(topology_of(load_city(settings.reference, city), settings), lambda: now)
     sender = None if dry_run else SendingAgain(config, kafka.prefix, kafka.username or "(nobody)")
     before = sender.sent if sender is not None else sent_before(config, kafka.prefix)
@@ -161,9 +163,10 @@ def _passing(
 
 def _one(kafka: KafkaSettings, record: str) -> tuple[dict[str, Any], Refused]:
     from connectors.kafka.config import for_librdkafka
+    from connectors.librdkafka.faults import unheard
     from pipeline.runtime.kafka.refused_records import Wanted, refused_records
 
-    config = for_librdkafka(kafka)
+    config = for_librdkafka(kafka) | unheard()
     found = next(refused_records(config, kafka.prefix, Wanted(id=record)), None)
     if found is None:
         raise _unknown(record)

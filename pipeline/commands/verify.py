@@ -58,11 +58,13 @@ def verify_command(whole: bool, as_json: bool) -> None:
 def audited(kafka: KafkaSettings, clickhouse: ClickHouseSettings, *, whole: bool = False) -> list[Account]:
     """The account of every partition of the sink's topics; ``whole`` compares every row and not a sample."""
     from connectors.sinks.clickhouse.auditing import audit
+    from connectors.sinks.clickhouse.brokerfaults import quiet
     from connectors.sinks.clickhouse.process import topics_of_sink
     from connectors.sinks.clickhouse.reader import Reader
     from connectors.sinks.clickhouse.server import Server
     from connectors.sinks.clickhouse.verify import Auditor
 
+    quiet()
     server = Server(clickhouse)
 
     async def accounts() -> list[Account]:

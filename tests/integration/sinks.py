@@ -135,11 +135,12 @@ class Rig:
         finally:
             server.close()
 
-    def wangge(self, *args: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def wangge(self, *args: str, check: bool = False, user: str = "default") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; ``user`` is who it is for ClickHouse."""
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline", *args], cwd=ROOT, env=self.environment(), capture_output=True, text=True,
-            timeout=PATIENCE, check=False,
+            [sys.executable, "-m", "pipeline", *args], cwd=ROOT,
+            env=self.environment() | {"WANGGE_CLICKHOUSE_USER": user}, capture_output=True, text=True, timeout=PATIENCE,
+            check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stderr[-3000:]
         return done

@@ -47,7 +47,7 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     """One member of the sink's group."""
 
     def __init__(self, settings: KafkaSettings, topics: Iterable[str]) -> None:
-        self._topics = [prefixed(settings, topic) for topic in topics]
+        self.topics = [prefixed(settings, topic) for topic in topics]
         self.group = prefixed(settings, GROUP)
         self.settings = settings
         self._on_revoked: Callable[[], Any] = lambda: None
@@ -60,7 +60,7 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         attempt = 0
         while True:
             self._consumer = self._member()
-            self._consumer.subscribe(self._topics, listener=self)
+            self._consumer.subscribe(self.topics, listener=self)
             try:
                 await self._consumer.start()
                 return

@@ -14,12 +14,13 @@ from clickhouse_driver import Client
 from clickhouse_driver.columns.exceptions import ColumnException
 from clickhouse_driver.errors import Error, ServerException, SocketTimeoutError, TooLargeStringSize, TypeMismatchError
 
-from connectors.sinks.clickhouse.faults import Fault, cause_of, fate_of
+from connectors.sinks.clickhouse.faults import Fate, cause_of, fate_of
 from connectors.sinks.clickhouse.lane import RowsRefused
-from pipeline.errors import NeighbourAway, StopRun
+from pipeline.errors import Fault, NeighbourAway, Refused, StopRun
 from pipeline.settings import ClickHouseSettings
 
 Row = tuple[Any, ...]
+REMEDY = "check user and password, or have this user granted what ClickHouse refuses"
 _UNFIT = (ColumnException, TypeMismatchError, TooLargeStringSize, TypeError, ValueError, AttributeError, OverflowError)
 """What the driver raises for a value that does not fit its column."""
 
@@ -43,7 +44,8 @@ class Server:
         self._closed = False
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None, **settings: Any) -> list[Row]:
-        """The rows of a query. ``%(name)s`` stands for a value. Raises :class:`ServerAway`, :class:`StopRun`."""
+        """The rows of a query. ``%(name)s`` stands for a value. Raises :class:`ServerAway`, :class:`StopRun`,
+        :class:`Refused` when the user may not."""
         found: list[Row] = self._asked(sql, values or None, settings=settings or None)
         return found
 
@@ -66,21 +68,21 @@ class Server:
         query_id: str,
         settings: Mapping[str, Any],
     ) -> None:
-        """Insert whole columns, all or nothing. Raises :class:`ServerAway`, :class:`RowsRefused`, :class:`StopRun`."""
+        """Insert whole columns, all or nothing. Raises as :meth:`rows` does, and :class:`RowsRefused`."""
         listed = ", ".join(f"`{name}`" for name in columns)
         sql = f"INSERT INTO `{self.settings.database}`.`{table}` ({listed}) VALUES"
         try:
             self._client().execute(sql, values, columnar=True, query_id=query_id, settings=dict(settings))
         except Exception as error:
             self._forget()
-            raise _meant(error, rows=True) from error
+            raise _meant(error, self.settings.user, rows=True) from error
 
     def _asked(self, sql: str, values: Mapping[str, Any] | None, **options: Any) -> Any:
         try:
             return self._client().execute(sql, values, **options)
         except Exception as error:
             self._forget()
-            raise _meant(error, rows=False) from error
+            raise _meant(error, self.settings.user, rows=False) from error
 
     def close(self) -> None:
         """Cut every connection; a query that waits in another thread fails at once."""
@@ -116,15 +118,17 @@ def _client(settings: ClickHouseSettings, patience: float) -> Client:
     )  # fmt: skip
 
 
-def _meant(error: Exception, *, rows: bool) -> Exception:
-    """What an error of the driver means to the sink."""
+def _meant(error: Exception, user: str, *, rows: bool) -> Exception:
+    """What an error of the driver means to whoever asked as ``user``."""
     if isinstance(error, NeighbourAway):
         return error
     if isinstance(error, ServerException):
         fate, told = fate_of(error.code), _first_line(error)
-        if fate is Fault.ROWS and rows:
+        if fate is Fate.ROWS and rows:
             return RowsRefused(told)
-        if fate is not Fault.AGAIN:
+        if fate is Fate.REFUSED:
+            return Refused([Fault("ClickHouse", "WANGGE_CLICKHOUSE_USER", user, f"{REMEDY} ({told})")])
+        if fate is not Fate.AGAIN:
             return StopRun(f"ClickHouse: {told}")
         return ServerAway(told, cause_of(error.code))
     if isinstance(error, SocketTimeoutError | TimeoutError):

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from connectors.librdkafka.reading import _batches
-from pipeline.errors import NeighbourAway
+from pipeline.errors import NeighbourAway, Refused
 
 
 class Message:
@@ -43,7 +43,7 @@ class Consumer:
 
 def read(*messages: Message, end: int) -> list[bytes | None]:
     consumer: Any = Consumer(*messages)
-    return [value for batch in _batches(consumer, end, "changelog [0]") for _, value in batch]
+    return [value for batch in _batches(consumer, end, "changelog [0]", "worker") for _, value in batch]
 
 
 def test_it_ends_with_the_last_record_or_where_only_marks_are_left() -> None:
@@ -58,5 +58,7 @@ def test_a_beginning_that_is_gone_is_a_fault_that_passes() -> None:
 
 def test_what_does_not_pass_is_raised_and_what_passes_is_waited_for() -> None:
     with pytest.raises(KafkaException):
+        read(Message(0, KafkaError.UNSUPPORTED_VERSION), end=9)
+    with pytest.raises(Refused, match=r"'worker': Kafka refuses the topic.*changelog \[0\]"):
         read(Message(0, KafkaError.TOPIC_AUTHORIZATION_FAILED), end=9)
     assert read(Message(0, KafkaError.NOT_LEADER_FOR_PARTITION), Message(0), end=1) == [b"0"]

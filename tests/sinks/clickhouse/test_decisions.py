@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.sinks.clickhouse.decide import RejectLimits, Step, Strikes, Trust, missing_rows, trust_of
 from connectors.sinks.clickhouse.faultpoints import POINTS, FaultPoints
-from connectors.sinks.clickhouse.faults import Fault, cause_of, fate_of
+from connectors.sinks.clickhouse.faults import Fate, cause_of, fate_of
 from connectors.sinks.clickhouse.flush import Limits, Pace, after_block, after_failure, backoff, first_pace, is_due
 from connectors.sinks.clickhouse.plan import (
     MOST_BYTES,
@@ -137,19 +137,19 @@ def test_many_refused_records_stop_the_sink(blocks: list[tuple[int, int]], passe
 @pytest.mark.parametrize(
     ("code", "fate", "cause"),
     [
-        pytest.param(241, Fault.AGAIN, "memory", id="memory"),
-        pytest.param(252, Fault.AGAIN, "parts", id="too many parts"),
-        pytest.param(159, Fault.AGAIN, "timeout", id="timeout"),
-        pytest.param(210, Fault.AGAIN, "network", id="network"),
-        pytest.param(216, Fault.AGAIN, "server", id="the same insert still runs"),
-        pytest.param(99_999, Fault.AGAIN, "server", id="unknown"),
-        pytest.param(469, Fault.ROWS, "server", id="a constraint"),
-        pytest.param(53, Fault.ROWS, "server", id="a type"),
-        pytest.param(60, Fault.STOP, "server", id="no table"),
-        pytest.param(497, Fault.STOP, "server", id="no right"),
+        pytest.param(241, Fate.AGAIN, "memory", id="memory"),
+        pytest.param(252, Fate.AGAIN, "parts", id="too many parts"),
+        pytest.param(159, Fate.AGAIN, "timeout", id="timeout"),
+        pytest.param(210, Fate.AGAIN, "network", id="network"),
+        pytest.param(216, Fate.AGAIN, "server", id="the same insert still runs"),
+        pytest.param(99_999, Fate.AGAIN, "server", id="unknown"),
+        pytest.param(469, Fate.ROWS, "server", id="a constraint"),
+        pytest.param(53, Fate.ROWS, "server", id="a type"),
+        pytest.param(60, Fate.STOP, "server", id="no table"),
+        pytest.param(497, Fate.REFUSED, "server", id="no right"),
     ],
 )
-def test_an_error_of_the_server_has_one_fate(code: int, fate: Fault, cause: str) -> None:
+def test_an_error_of_the_server_has_one_fate(code: int, fate: Fate, cause: str) -> None:
     assert (fate_of(code), cause_of(code)) == (fate, cause)
 
 
