@@ -3,11 +3,11 @@
 from typing import Any
 
 from connectors.kafka.contract import Outgoing, outgoing
+from pipeline.events.readings import Readings
 from pipeline.events.records import Arrival, Origin
 from pipeline.runtime.birds import Bird
 from pipeline.runtime.books import Books
 from pipeline.runtime.perches import Wish, perches
-from pipeline.events.readings import Readings
 from pipeline.topology import Topology
 from pipeline.wire.serde import decode
 from schemas.text import body_from_text
