@@ -98,6 +98,14 @@ def test_a_report_that_only_speaks_of_canaries_is_none() -> None:
     assert key_of_fact(encode_struct(pipeline.facts[0])) is None
 
 
+@pytest.mark.parametrize(("metric", "key"), [("noise", None), ("canary/sensor", f"canary|canary/sensor|{MONDAY}")])
+def test_readings_are_known_by_their_metric_alone(metric: str, key: str | None) -> None:
+    fact = Samples(
+        device_id="canary", metric=metric, unit="", recorded=0, received_at=MONDAY, times=(), values=(), flags=""
+    )
+    assert key_of_fact(encode_struct(fact)) == key
+
+
 # --- mappings of a city --------------------------------------------------------------------------------------------
 
 

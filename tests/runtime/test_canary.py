@@ -48,11 +48,12 @@ class Loop:
 
     def __init__(self, lost: str = "") -> None:
         self.pipeline, self.waiting, self.lost = Pipeline(), list[Any](), lost
-        self.time = MONDAY
+        self.time, self.topics = MONDAY, list[str]()
 
     def report(self, fields: dict[str, Any], *, schema: str = "Report", urgent: bool = False) -> None:
         if not self.lost or self.lost not in fields.get("source_ref", ""):
             record = outgoing(schema, body_from_text(schema, fields), self.time, urgent=urgent)
+            self.topics.append(record.topic)
             self.pipeline.take(record.topic, record.value)
             self.waiting.append(self.pipeline.facts[-1])
 
@@ -78,6 +79,7 @@ def test_canaries_are_measured_and_lost_ones_are_counted() -> None:
     assert lost == {("police-110", "fact"), ("police-110", "row")}
     whole = {(one.channel, reach) for one in perches for reach in ("fact", "row") if one.lane != "sensor"}
     assert {(one.perch.channel, one.reach) for one in seen} == {("sensor", "fact"), ("mqtt-sensors", "fact"), *whole}
+    assert loop.topics.count("reports.urgent") == 1
     text = instruments.exposition()[1].decode()
     assert 'wangge_canaries_sent_total{channel="police-110",lane="other"} 1.0' in text
     assert 'wangge_canaries_lost_total{channel="police-110",lane="other",reach="row"} 1.0' in text
