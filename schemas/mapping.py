@@ -42,7 +42,7 @@ from schemas.converters import BLANK, ZONED, as_text
 from schemas.mapping_faults import faults_of, normal, paths_of
 from schemas.text import body_from_text, is_time
 
-__all__ = ["Mapping", "body_from_text", "load_all"]
+__all__ = ["Mapping", "body_from_text", "load_all", "shipped"]
 
 Pick = Callable[[Any], Any]
 """Takes a source record, gives the value of one field; ``None`` when it is not known."""
@@ -62,15 +62,22 @@ class Mapping:
     keep_rest: bool
     used: frozenset[str]
     """Names at the top of a record that some field reads."""
+    specs: dict[str, dict[str, Any]]
+    """Field to what the file says of it, for whoever writes a record as its source would."""
 
     @classmethod
     def load(cls, path: str | Path) -> Mapping:
         """The mapping of a file, or a shipped one by its name. Raises :class:`ConfigFaults` with every fault in it."""
         file = Path(path) if Path(path).suffix in (".yaml", ".yml") else FOLDER / "mappings" / f"{path}.yaml"
         if not file.is_file():
-            known = ", ".join(sorted(p.stem for p in (FOLDER / "mappings").glob("*.yaml")))
-            raise ConfigFaults([Fault("mapping", "path", str(path), f"name a mapping file, or one of {known}")])
-        return cls.parse(file.name, yaml.safe_load(file.read_text("utf-8")))
+            remedy = f"name a mapping file, or one of {', '.join(shipped())}"
+            raise ConfigFaults([Fault("mapping", "path", str(path), remedy)])
+        try:
+            text = yaml.safe_load(file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            told = " ".join(str(error).split())[:200]
+            raise ConfigFaults([Fault(file.name, "file", told, "write a readable file of YAML in UTF-8")]) from error
+        return cls.parse(file.name, text)
 
     @classmethod
     def parse(cls, where: str, text: Any) -> Mapping:
@@ -91,6 +98,7 @@ class Mapping:
             keep=tuple((path.rpartition(".")[2], _path(path, blank)) for path in kept),
             keep_rest=keep == "rest",
             used=frozenset(path.partition(".")[0] for spec in specs.values() for path in paths_of(spec)),
+            specs=specs,
         )
 
     def apply(self, record: Fields[str, Any]) -> tuple[str, Body]:
@@ -114,13 +122,18 @@ class Mapping:
         return {name: as_text(value) for name, pick in self.keep if (value := pick(record)) is not None}
 
 
+def shipped() -> tuple[str, ...]:
+    """Names of the shipped mapping files; nothing is read."""
+    return tuple(sorted(path.stem for path in (FOLDER / "mappings").glob("*.yaml")))
+
+
 @cache
 def load_all() -> dict[str, Mapping]:
     """All shipped mappings by name. Raises :class:`ConfigFaults` with the faults of all files."""
     found, faults = {}, []
-    for path in sorted((FOLDER / "mappings").glob("*.yaml")):
+    for name in shipped():
         try:
-            found[path.stem] = Mapping.load(path)
+            found[name] = Mapping.load(name)
         except ConfigFaults as bad:
             faults.extend(bad.faults)
     if faults:

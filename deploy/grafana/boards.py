@@ -107,13 +107,13 @@ _WHOLE_WAY = (
         (quantile(0.5, "wangge_end_to_end_seconds", "path"), "{{path}} half"),
         (quantile(0.99, "wangge_end_to_end_seconds", "path"), "{{path}} 99 of 100"),
     ), unit="s", width=6),
-    one("Canaries (19 of 20)", quantile(0.95, "wangge_canary_seconds", "lane, reach"), "{{lane}} to its {{reach}}",
-        unit="s", width=6, about="5 s are promised"),
-    one("Canary last seen", "time() - max by (lane, reach) (wangge_canary_seen_timestamp_seconds)",
-        "{{lane}} as {{reach}}", unit="s", width=6),
+    one("Canaries (19 of 20)", quantile(0.95, "wangge_canary_seconds", "channel, reach"),
+        "{{channel}} to its {{reach}}", unit="s", width=6, about="5 s are promised"),
+    one("Canary last seen", "time() - max by (channel, reach) (wangge_canary_seen_timestamp_seconds)",
+        "{{channel}} as {{reach}}", unit="s", width=6),
     Panel("Canaries sent and lost", (
-        ("sum by (lane) (increase(wangge_canaries_sent_total[1h]))", "{{lane}} sent"),
-        ("sum by (lane, reach) (increase(wangge_canaries_lost_total[1h]))", "{{lane}} lost as {{reach}}"),
+        ("sum by (channel) (increase(wangge_canaries_sent_total[1h]))", "{{channel}} sent"),
+        ("sum by (channel, reach) (increase(wangge_canaries_lost_total[1h]))", "{{channel}} lost as {{reach}}"),
     ), width=6),
 )  # fmt: skip
 _SINK = (

@@ -1,4 +1,4 @@
-"""``wangge canary``: a record for each way in, every minute, timed through the whole pipeline."""
+"""``wangge canary``: a record for each channel, every minute, timed through the whole pipeline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import click
 
 from pipeline.commands.options import JSON, as_document, table
 from pipeline.commands.standing import health_option, place_of
-from pipeline.errors import ConfigFaults, Fault, NeighbourAway
+from pipeline.errors import NeighbourAway
+from pipeline.runtime.birds import Perch, bird
 from pipeline.runtime.metrics import LANES
+from pipeline.runtime.perches import Wish, perches
 from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
@@ -32,19 +34,22 @@ ROWS = "SELECT fact_id FROM {database}.reports WHERE fact_id IN %(ids)s"
 @click.option(
     "--patience", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds until one is lost."
 )
-@click.option("--lane", "lanes", multiple=True, type=click.Choice(LANES), help="Ways in; all without it.")
+@click.option("--channel", "channels", multiple=True, metavar="NAME", help="Channels; all without it and --lane.")
+@click.option("--lane", "lanes", multiple=True, type=click.Choice(LANES), help="All channels of a way in.")
+@click.option("--mapping", "mappings", multiple=True, metavar="FILE", help="A channel's mapping file elsewhere.")
 @click.option("--device", default="", help="A registered device: without one no canary goes the way of sensors.")
 @click.option("--clickhouse/--no-clickhouse", default=False, help="Look for rows as well (WANGGE_CLICKHOUSE).")
 @health_option("canary", "; not with --once")
-@click.option("--once", is_flag=True, help="Send one for each way in, wait for them, print what was seen.")
+@click.option("--once", is_flag=True, help="Send one for each channel, wait for them, print what was seen.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent; needs no Kafka.")
 @JSON
 def canary_command(
-    every: float, patience: float, lanes: tuple[str, ...], device: str, clickhouse: bool, health: str, once: bool,
-    dry_run: bool, as_json: bool,
+    every: float, patience: float, channels: tuple[str, ...], lanes: tuple[str, ...], mappings: tuple[str, ...],
+    device: str, clickhouse: bool, health: str, once: bool, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Send a canary for each way in and measure until it is a fact, and a row of ClickHouse.
+    """Send a canary for each channel and measure until it is a fact, and a row of ClickHouse.
 
+    Each mapping file is a channel, beside records in our own schemas: grid-worker, hotline, report, urgent, sensor.
     Canaries of reports are drills: they open no case and count in no indicator. Those of sensors have no samples. With
     --once the command ends with 1 when one was lost.
 
@@ -52,11 +57,13 @@ def canary_command(
     Examples:
       wangge canary --clickhouse
       wangge canary --once --patience 20 --json
-      wangge canary --lane hotline --lane sensor --device d1 --every 10
+      wangge canary --channel police-110 --lane sensor --device d1 --every 10
+      wangge canary --mapping street-app.yaml --channel street-app --dry-run
     """
+    wish = Wish(channels, lanes, mappings, device)
     servers = [] if dry_run else [kafka_settings_from, *([clickhouse_settings_from] if clickhouse else [])]
-    refuse_faulty(lambda: ways(lanes, device), lambda: place_of("--health", health), *servers)
-    chosen = ways(lanes, device)
+    refuse_faulty(lambda: perches(wish, _now()), lambda: place_of("--health", health), *servers)
+    chosen = perches(wish, _now())
     if dry_run:
         click.echo(_planned(chosen, device))
         return
@@ -70,21 +77,18 @@ def canary_command(
         _for_ever(canary, every)
 
 
-def ways(lanes: Sequence[str], device: str) -> tuple[str, ...]:
-    """The ways in to try; the way of sensors only with a device. Raises :class:`ConfigFaults`."""
-    if "sensor" in lanes and not device:
-        raise ConfigFaults([Fault("arguments", "--device", "", "name a registered device for the lane sensor")])
-    return tuple(lane for lane in lanes or LANES if lane != "sensor" or device)
+def _planned(chosen: Sequence[Perch], device: str) -> str:
+    birds = [bird(perch, _now(), device) for perch in chosen]
+    return as_document(
+        [
+            {"channel": one.perch.channel, "lane": one.perch.lane, "schema": one.perch.schema, "record": one.fields}
+            | ({"mapped_from": one.given} if one.given is not None else {})
+            for one in birds
+        ]
+    )
 
 
-def _planned(lanes: Sequence[str], device: str) -> str:
-    from pipeline.runtime.canary import bird
-
-    birds = [bird(lane, _now(), device) for lane in lanes]
-    return as_document([{"lane": one.lane, "schema": one.schema, "record": one.fields} for one in birds])
-
-
-def _opened(stack: ExitStack, lanes: Sequence[str], device: str, patience: float, clickhouse: bool) -> Canary:
+def _opened(stack: ExitStack, chosen: Sequence[Perch], device: str, patience: float, clickhouse: bool) -> Canary:
     """Everything the canaries need, closed with ``stack``."""
     from connectors.kafka.publisher import Publisher
     from connectors.kafka.tail import Tail
@@ -98,7 +102,7 @@ def _opened(stack: ExitStack, lanes: Sequence[str], device: str, patience: float
     sender = Publisher(settings)
     stack.callback(sender.abandon)
     instruments.ready("kafka", True)
-    return Canary(sender, facts, instruments, _now, lanes, device, rows, patience)
+    return Canary(sender, facts, instruments, _now, chosen, device, rows, patience)
 
 
 def _rows(stack: ExitStack, instruments: Instruments) -> Any:
@@ -126,7 +130,10 @@ def _once(canary: Canary, *, as_json: bool) -> int:
     seen: list[Sighting] = []
     while canary.aviary.awaited("fact") or canary.aviary.awaited("row"):
         seen += canary.look(LOOK_S)
-    rows = [{"lane": one.lane, "reach": one.reach, "seconds": one.seconds} for one in seen]
+    rows = [
+        {"channel": one.perch.channel, "lane": one.perch.lane, "reach": one.reach, "seconds": one.seconds}
+        for one in seen
+    ]
     click.echo(as_document(rows) if as_json else table(rows))
     return LOST if any(one.seconds is None for one in seen) else 0
 

@@ -1,82 +1,29 @@
-"""Canaries: a record for each way in, every minute, through all that real records go through, and timed.
+"""Canaries: a record for each channel, every minute, through all that real records go through, and timed.
 
-A canary of a report is a drill of the source ``canary``: it is screened, classified, located and settled, and opens no
-case. A canary of a sensor is a record without samples of a registered device: it goes the same way and changes nothing.
-Each is seen as a fact on its topic; those of reports also as a row of ClickHouse, when one is asked.
+Each is seen as a fact on its topic; those of reports also as a row of ClickHouse, when one is asked. What they are
+stands in :mod:`pipeline.runtime.birds`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.domain.ids import report_id
-from pipeline.errors import InvalidRecord
+from pipeline.errors import ConfigFaults, InvalidRecord
 from pipeline.events.base import Millis
-from pipeline.events.facts import ReportSettled, Samples
+from pipeline.runtime.birds import Bird, Perch, bird, key_of_fact
 from pipeline.runtime.instruments import Instruments
-from pipeline.runtime.metrics import LANES
-from pipeline.wire.serde import decode_struct
 
-SOURCE = "canary"
-"""Source system of canaries, and the metric of those of sensors."""
 FACT_TOPICS = ("facts.reports", "facts.readings")
-_SCHEMAS = {
-    "grid-worker": "GridWorkerReport", "hotline": "HotlineOrder", "other": "Report", "urgent": "Report",
-    "sensor": "SensorReadings",
-}  # fmt: skip
-_MARK = SOURCE.encode()
-
-
-class Bird(NamedTuple):
-    """One canary: its way in, what is published, and how it is known again."""
-
-    lane: str
-    schema: str
-    fields: dict[str, Any]
-    key: str
-    """The id of its fact; of a sensor the device and the time."""
-    sent_at: Millis
-
-    @property
-    def reaches(self) -> tuple[str, ...]:
-        """How far it can be seen: samples that are not there make no row."""
-        return ("fact",) if self.lane == "sensor" else ("fact", "row")
-
-
-def bird(lane: str, now: Millis, device: str) -> Bird:
-    """The canary of a way in at a time; ``device`` is the registered device of canaries of sensors."""
-    reference = f"{lane}-{now}"
-    fields: dict[str, Any] = {"source_system": SOURCE, "source_ref": reference, "received_at": now}
-    if lane == "sensor":
-        fields |= {"device_id": device, "metric": SOURCE, "started_at": now, "offsets_ms": [], "values": []}
-        return Bird(lane, _SCHEMAS[lane], fields, f"{device}|{now}", now)
-    fields |= {"title": SOURCE, "drill": True}
-    if _SCHEMAS[lane] == "Report":
-        fields["channel"] = SOURCE
-    return Bird(lane, _SCHEMAS[lane], fields, report_id(SOURCE, reference), now)
-
-
-def key_of_fact(value: bytes) -> str | None:
-    """The key of the canary that a fact is about; ``None`` for every other fact."""
-    if _MARK not in value:
-        return None
-    try:
-        fact = decode_struct(value)
-    except InvalidRecord:
-        return None
-    if isinstance(fact, ReportSettled) and fact.source_system == SOURCE:
-        return fact.fact_id
-    if isinstance(fact, Samples) and fact.metric == SOURCE:
-        return f"{fact.device_id}|{fact.received_at}"
-    return None
+log = logging.getLogger("wangge.canary")
 
 
 class Sighting(NamedTuple):
     """A canary that was seen, or (``seconds`` is ``None``) that was not seen in time."""
 
-    lane: str
+    perch: Perch
     reach: str
     seconds: float | None
 
@@ -96,7 +43,7 @@ class Aviary:
     def see(self, key: str, reach: str, now: Millis) -> Sighting | None:
         """A canary was seen; ``None`` when it was seen before, given up or another's."""
         one = self._awaited.pop((key, reach), None)
-        return None if one is None else Sighting(one.lane, reach, max(0, now - one.sent_at) / 1000)
+        return None if one is None else Sighting(one.perch, reach, max(0, now - one.sent_at) / 1000)
 
     def awaited(self, reach: str) -> list[str]:
         """Keys of those not seen there yet."""
@@ -105,7 +52,7 @@ class Aviary:
     def give_up(self, now: Millis) -> list[Sighting]:
         """Those that were not seen in time; they are waited for no longer."""
         late = [place for place, one in self._awaited.items() if now - one.sent_at > self.patience_s * 1000]
-        return [Sighting(self._awaited.pop(place).lane, place[1], None) for place in late]
+        return [Sighting(self._awaited.pop(place).perch, place[1], None) for place in late]
 
 
 class Sender(Protocol):
@@ -134,7 +81,7 @@ class Canary:
     facts: Facts
     instruments: Instruments
     now: Callable[[], Millis]
-    lanes: Sequence[str] = LANES[:-1]
+    perches: Sequence[Perch]
     device: str = ""
     rows: Rows | None = None
     patience_s: float = 60.0
@@ -145,12 +92,17 @@ class Canary:
         self.aviary = Aviary(self.patience_s, ("fact", "row") if self.rows else ("fact",))
 
     def release(self) -> None:
-        """Publish one canary for each way in."""
-        for lane in self.lanes:
-            one = bird(lane, self.now(), self.device)
-            self.sender.report(one.fields, schema=one.schema, urgent=lane == "urgent")
+        """Publish one canary for each channel; one that cannot be made is lost, and the others go all the same."""
+        for perch in self.perches:
+            try:
+                one = bird(perch, self.now(), self.device)
+            except (ConfigFaults, InvalidRecord) as fault:
+                log.error("no canary of %s: %s", perch.channel, fault)
+                self.instruments.canary_lost(perch.lane, perch.channel, "fact")
+                continue
+            self.sender.report(one.fields, schema=perch.schema, urgent=perch.lane == "urgent")
             self.aviary.send(one)
-            self.instruments.canary_sent(lane)
+            self.instruments.canary_sent(perch.lane, perch.channel)
 
     def look(self, seconds: float) -> list[Sighting]:
         """Look for them for some time; what was seen, and what is given up."""
@@ -170,7 +122,8 @@ class Canary:
         return self.rows(waiting) if self.rows is not None and waiting else ()
 
     def _tell(self, one: Sighting) -> None:
+        lane, channel = one.perch.lane, one.perch.channel
         if one.seconds is None:
-            self.instruments.canary_lost(one.lane, one.reach)
+            self.instruments.canary_lost(lane, channel, one.reach)
         else:
-            self.instruments.canary_seen(one.lane, one.reach, one.seconds, self.now() / 1000)
+            self.instruments.canary_seen(lane, channel, one.reach, one.seconds, self.now() / 1000)

@@ -66,18 +66,18 @@ class EdgeInstruments:
 
     # --- canaries, spotter, bridge ---------------------------------------------------------------------------------
 
-    def canary_sent(self, lane: str) -> None:
+    def canary_sent(self, lane: str, channel: str) -> None:
         """A canary was published."""
-        self._series.of("wangge_canaries_sent_total", lane).inc()
+        self._series.of("wangge_canaries_sent_total", lane, channel).inc()
 
-    def canary_seen(self, lane: str, reach: str, seconds: float, at: float) -> None:
+    def canary_seen(self, lane: str, channel: str, reach: str, seconds: float, at: float) -> None:
         """A canary arrived ``seconds`` after it was published, at a time in seconds since 1970."""
-        self._series.of("wangge_canary_seconds", lane, reach).observe(seconds)
-        self._series.of("wangge_canary_seen_timestamp_seconds", lane, reach).set(at)
+        self._series.of("wangge_canary_seconds", lane, channel, reach).observe(seconds)
+        self._series.of("wangge_canary_seen_timestamp_seconds", lane, channel, reach).set(at)
 
-    def canary_lost(self, lane: str, reach: str) -> None:
-        """A canary did not arrive in time."""
-        self._series.of("wangge_canaries_lost_total", lane, reach).inc()
+    def canary_lost(self, lane: str, channel: str, reach: str) -> None:
+        """A canary did not arrive in time, or could not be made."""
+        self._series.of("wangge_canaries_lost_total", lane, channel, reach).inc()
 
     def scanned(self, n: int) -> None:
         """Records the spotter looked at."""

@@ -20,7 +20,7 @@ STAGES = (
 )  # fmt: skip
 """Steps of a process's loop, in the order a batch goes through them: what each one is stands in docs/monitoring.md."""
 LANES = ("grid-worker", "hotline", "other", "urgent", "sensor")
-"""Ways in that a canary goes."""
+"""Ways in that a canary goes: the topics of records, each of one channel or of many."""
 REACHES = ("fact", "row")
 """How far a canary was seen: as a fact on its topic, as a row in ClickHouse."""
 ALARMS = ("views_may_lack", "plan_changed", "other_version")
@@ -133,11 +133,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("wangge_sink_buffered_rows", "gauge", "rows", (), "Rows waiting in memory"),
     Metric("wangge_sink_buffered_bytes", "gauge", "bytes", (), "Bytes waiting in memory"),
     # Canaries, spotter, retry, bridge
-    Metric("wangge_canary_seconds", "histogram", "seconds", ("lane", "reach"),
+    Metric("wangge_canary_seconds", "histogram", "seconds", ("lane", "channel", "reach"),
            "Time from publishing a canary to seeing it", END_TO_END),
-    Metric("wangge_canaries_sent_total", "counter", "records", ("lane",), "Canaries published"),
-    Metric("wangge_canaries_lost_total", "counter", "records", ("lane", "reach"), "Canaries not seen in time"),
-    Metric("wangge_canary_seen_timestamp_seconds", "gauge", "seconds", ("lane", "reach"),
+    Metric("wangge_canaries_sent_total", "counter", "records", ("lane", "channel"), "Canaries published"),
+    Metric("wangge_canaries_lost_total", "counter", "records", ("lane", "channel", "reach"),
+           "Canaries not seen in time, or not made because their mapping is faulty"),
+    Metric("wangge_canary_seen_timestamp_seconds", "gauge", "seconds", ("lane", "channel", "reach"),
            "When a canary was last seen, seconds since 1970"),
     Metric("wangge_spotter_scanned_total", "counter", "records", (), "Records the spotter looked at"),
     Metric("wangge_spotter_copied_total", "counter", "records", ("topic",), "Records copied to reports.spotted"),

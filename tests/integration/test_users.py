@@ -27,7 +27,7 @@ from tests.integration import stores
 from tests.integration.secured import City, begun, environment
 from tests.integration.test_access import NO_GROUP, NO_TOPIC, refused_read, refused_write
 from tests.integration.test_bridge import Device
-from tests.integration.test_canary import a_device
+from tests.integration.test_canary import REPORTS, SENSORS, a_device
 from tests.integration.test_clients import assignment, example, order
 from tests.sinks.facts import a_fact
 from tests.support.servers import Servers
@@ -270,7 +270,7 @@ def test_the_bridge_carries_readings_and_sets_aside_what_is_none(
     assert carried("quarantine", b"HotlineOrder"), "a report does not come in by this door, and holds nothing up"
 
 
-def test_a_canary_of_each_way_in_comes_through_workers_of_three_users(
+def test_a_canary_of_each_channel_comes_through_workers_of_three_users(
     secured: City, crew_of: Callable[[str], Crew], city: Path
 ) -> None:
     for user, stages in (("worker", "intake,casework"), ("worker.urgent", "urgent"), ("worker.detect", "detect")):
@@ -279,4 +279,6 @@ def test_a_canary_of_each_way_in_comes_through_workers_of_three_users(
     words = ("canary", "--once", "--device", a_device(city), "--patience", PATIENCE_S, "--json")
     done = wangge(secured.of("source.canary"), *words)
     assert done.returncode == 0, (done.stdout, done.stderr.decode())
-    assert {one["lane"] for one in json.loads(done.stdout)} == {"grid-worker", "hotline", "other", "urgent", "sensor"}
+    seen = json.loads(done.stdout)
+    assert {one["channel"] for one in seen} == {*REPORTS, *SENSORS}
+    assert {one["lane"] for one in seen} == {"grid-worker", "hotline", "other", "urgent", "sensor"}

@@ -69,9 +69,9 @@ def used(instruments: Instruments) -> Instruments:
     ins.sink_rejected("cases", 1)
     ins.sink_alarm("views_may_lack")
     ins.sink_state("token", 2, 300, 40_000)
-    ins.canary_sent("hotline")
-    ins.canary_seen("hotline", "fact", 0.4, 1_785_718_800.0)
-    ins.canary_lost("hotline", "row")
+    ins.canary_sent("other", "police-110")
+    ins.canary_seen("other", "police-110", "fact", 0.4, 1_785_718_800.0)
+    ins.canary_lost("other", "police-110", "row")
     ins.scanned(50_000)
     ins.spotted("reports.hotline", 4)
     ins.put_off("retry.1m", 3)
@@ -147,7 +147,7 @@ def test_nothing_is_exposed_that_is_not_on_the_list_and_everything_on_it_is() ->
         ("wangge_sink_rows_total", ("cases",), 100),
         ("wangge_sink_mode", ("token",), 1),
         ("wangge_sink_mode", ("probe",), 0),
-        ("wangge_canary_seen_timestamp_seconds", ("hotline", "fact"), 1_785_718_800),
+        ("wangge_canary_seen_timestamp_seconds", ("police-110", "other", "fact"), 1_785_718_800),
         ("wangge_bridge_unacknowledged_messages", (), 2),
     ],
 )
