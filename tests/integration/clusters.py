@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from connectors.sinks.clickhouse.preflight import preflight
 from connectors.sinks.clickhouse.server import Server
 from connectors.sinks.clickhouse.verify import Account, Auditor
 from connectors.sinks.columns import TABLES
+from pipeline.events.facts import CaseFiled, Fact, ReportSettled
 from pipeline.wire import serde
 from schemas.catalogue import FOLDER
 from tests.sinks.facts import a_fact, samples
@@ -60,10 +61,13 @@ class City:
 
     def insert(self, by: int, block: Block, topic: str) -> None:
         """Insert a block as the sink does that has this server."""
-        with ThreadPoolExecutor(1) as threads:
-            port = self._port(by, threads, topic)
+
+        async def insert(port: TablesPort) -> None:
             for part in block.parts:
-                asyncio.run(port.insert(part, f"wangge:{topic}:0:0", None))
+                await port.insert(part, f"wangge:{topic}:0:0", None)
+
+        with ThreadPoolExecutor(1) as threads:
+            asyncio.run(insert(self._port(by, threads, topic)))
 
     def present(self, by: int, block: Block, topic: str) -> int:
         """How many rows of a block the sink finds that has this server."""
@@ -81,11 +85,10 @@ class City:
         Auditor(self.servers[by], DATABASE, whole=True).compare(taken, found)
         return found
 
-    def counts(self, by: int, block: Block, topic: str, behind: str = "") -> dict[str, int]:
+    def counts(self, by: int, tables: Iterable[str], topic: str, behind: str = "") -> dict[str, int]:
         """Rows of a topic as they lie in each table; ``behind`` is the end of the name of what is counted."""
-        names = [part.table for part in block.parts]
         sql = "SELECT count() FROM db.{} WHERE _topic = %(topic)s"
-        return {name: self.rows(by, sql.format(name + behind), topic=topic)[0][0] for name in names}
+        return {name: self.rows(by, sql.format(name + behind), topic=topic)[0][0] for name in tables}
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -93,15 +96,14 @@ class City:
             server.close()
 
 
-def a_range(topic: str) -> Range:
-    """Facts of every kind, and samples."""
-    facts = [a_fact(kind, f"{topic}-{kind.__name__}-{number}") for kind in TABLES for number in range(EACH)]
+def a_range(topic: str, kinds: Iterable[type[Fact]] = TABLES) -> Range:
+    """Facts of each of these kinds, and samples."""
+    facts = [a_fact(kind, f"{topic}-{kind.__name__}-{number}") for kind in kinds for number in range(EACH)]
     read = [samples(f"{topic}-{number}", (0, 60_000)) for number in range(EACH)]
     values: Sequence[bytes] = [serde.encode_struct(value) for value in (*facts, *read)]
     return Range(topic, 0, 0, len(values), [Record(at, 1_773_600_000_000, value) for at, value in enumerate(values)])
 
 
-def a_block(topic: str) -> tuple[Range, Block]:
-    """A range of its own for a test, and the block it makes."""
-    taken = a_range(topic)
-    return taken, build(taken)
+def a_block(topic: str) -> Block:
+    """A block of a few tables."""
+    return build(a_range(topic, (CaseFiled, ReportSettled)))
