@@ -18,6 +18,7 @@ from connectors.sinks.clickhouse.preflight import preflight
 from connectors.sinks.clickhouse.server import Server
 from connectors.sinks.clickhouse.verify import Account, Auditor
 from connectors.sinks.columns import TABLES
+from pipeline.events.base import Value
 from pipeline.events.facts import CaseFiled, Fact, ReportSettled
 from pipeline.wire import serde
 from schemas.catalogue import FOLDER
@@ -61,23 +62,13 @@ class City:
 
     def insert(self, by: int, block: Block, topic: str) -> None:
         """Insert a block as the sink does that has this server."""
-
-        async def insert(port: TablesPort) -> None:
-            for part in block.parts:
-                await port.insert(part, f"wangge:{topic}:0:0", None)
-
-        with ThreadPoolExecutor(1) as threads:
-            asyncio.run(insert(self._port(by, threads, topic)))
+        insert(self.servers[by], block, topic)
 
     def present(self, by: int, block: Block, topic: str) -> int:
         """How many rows of a block the sink finds that has this server."""
         with ThreadPoolExecutor(1) as threads:
-            port = self._port(by, threads, topic)
+            port = _port(self.servers[by], threads, topic)
             return sum(len(asyncio.run(port.present(part))) for part in block.parts)
-
-    def _port(self, by: int, threads: ThreadPoolExecutor, topic: str) -> TablesPort:
-        server = self.servers[by]
-        return TablesPort(server, preflight(server, DATABASE), threads, SinkFigures(), "wangge", (topic, 0))
 
     def account(self, by: int, taken: Range) -> Account:
         """What `wangge verify --whole` says of a range, by one of the servers."""
@@ -96,11 +87,29 @@ class City:
             server.close()
 
 
+def insert(server: Server, block: Block, topic: str) -> None:
+    """Insert a block as the sink does, each time under the same token."""
+    with ThreadPoolExecutor(1) as threads:
+        port = _port(server, threads, topic)
+        for part in block.parts:
+            asyncio.run(port.insert(part, f"wangge:{topic}:0:0", None))
+
+
+def _port(server: Server, threads: ThreadPoolExecutor, topic: str) -> TablesPort:
+    target = preflight(server, server.settings.database)
+    return TablesPort(server, target, threads, SinkFigures(), "wangge", (topic, 0))
+
+
 def a_range(topic: str, kinds: Iterable[type[Fact]] = TABLES) -> Range:
     """Facts of each of these kinds, and samples."""
     facts = [a_fact(kind, f"{topic}-{kind.__name__}-{number}") for kind in kinds for number in range(EACH)]
     read = [samples(f"{topic}-{number}", (0, 60_000)) for number in range(EACH)]
-    values: Sequence[bytes] = [serde.encode_struct(value) for value in (*facts, *read)]
+    return range_of(topic, (*facts, *read))
+
+
+def range_of(topic: str, facts: Sequence[Value]) -> Range:
+    """Facts as they stand in a log."""
+    values = [serde.encode_struct(fact) for fact in facts]
     return Range(topic, 0, 0, len(values), [Record(at, 1_773_600_000_000, value) for at, value in enumerate(values)])
 
 
