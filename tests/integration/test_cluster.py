@@ -32,6 +32,7 @@ from tests.integration.sinks import PATIENCE, Rig, wait_until
 from tests.support.cluster import Cluster, Layout
 from tests.support.ddl18 import OldServers
 from tests.support.servers import clickhouse_settings_of, mark
+from tests.support.zookeeper.server import JARS, ZOOKEEPER, ZooKeeperServer
 
 NEEDED = re.compile(r"CREATE TABLE|ALTER TABLE [^(]*ADD COLUMN")
 LEDGER = "SELECT count() FROM db.migrations"
@@ -79,8 +80,6 @@ def test_migrating_again_does_nothing_by_either_server(city: City) -> None:
             f"CREATE TABLE IF NOT EXISTS {DATABASE}.migrations_local",
             f"CREATE TABLE IF NOT EXISTS {DATABASE}.migrations",
         ]
-
-
 
 
 def test_only_what_18_16_has_no_word_for_was_left_out(city: City) -> None:
@@ -159,7 +158,8 @@ def test_a_look_up_in_another_table_meets_all_shards(city: City) -> None:
     city.insert(0, block, topic)
     view = (
         f"CREATE OR REPLACE VIEW wangge.{topic} AS SELECT count() AS rows FROM wangge.reports\n"
-        f"WHERE _topic = '{topic}' AND _offset IN (SELECT min(_offset) + 1 FROM wangge.reports WHERE _topic = '{topic}')"
+        f"WHERE _topic = '{topic}' AND "
+        f"_offset IN (SELECT min(_offset) + 1 FROM wangge.reports WHERE _topic = '{topic}')"
     )
     (made,) = for_server(view, city.servers[0].settings)
     city.rows(0, made.replace("OR REPLACE ", ""))
@@ -173,6 +173,12 @@ def test_what_a_server_lacks_for_its_cluster_is_told_at_once(city: City, clickho
     with pytest.raises(ConfigFaults) as caught:
         refuse_unready(Server(replace(clickhouse_settings_of(clickhouse_18), cluster="city")))
     assert [fault.field for fault in caught.value.faults] == ["city", "macro {shard}", "macro {replica}"]
+
+
+def test_the_zookeeper_that_runs_is_the_one_that_is_listed(zookeeper: ZooKeeperServer) -> None:
+    assert f"zookeeper-{ZOOKEEPER}.jar" in Path(f"/proc/{zookeeper.pid}/cmdline").read_text("utf-8")
+    project = JARS.project.read_text("utf-8")
+    assert f"<artifactId>zookeeper</artifactId>\n      <version>{ZOOKEEPER}</version>" in project
 
 
 def test_the_sink_looks_first_and_shadows_are_refused(city: City) -> None:

@@ -1,10 +1,12 @@
-"""Fronts over two shards on a current engine: the sink's tokens pass them, and every view answers as without them."""
+"""Fronts over two shards on a current engine: the sink's tokens pass them, and views answer as without them.
+
+The engine stands for the first shard, which has all rows; see :mod:`tests.support.halfcluster`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +22,15 @@ from pipeline.settings import ClickHouseSettings
 from schemas.catalogue import FOLDER
 from tests.assessment import ward
 from tests.integration.clusters import insert, range_of
+from tests.support.fixtures import controller
 from tests.support.halfcluster import NAME, Half, HalfCluster
 from tests.support.servers import FrontServer, clickhouse_settings_of, mark
-from tests.support.fixtures import controller
 
+VIEWS = (
+    "case_status", "report_status", "assignment_status", "survey_status", "indicators_by_all",
+    "indicators_by_department", "indicators_by_street_day",
+)  # fmt: skip
+"""All bases of indicators that the story has rows of, and one view of each form that reads them."""
 TAKEN = range_of("facts.cases", ward.story())
 
 
@@ -60,16 +67,15 @@ def tables(clickhouse: FrontServer) -> Iterator[Server]:
 
 
 def seen(server: Server, view: str) -> list[tuple[Any, ...]]:
-    return sorted(server.rows(f"SELECT * FROM {server.settings.database}.{view}"), key=repr)
+    """All rows of a view; a few rows gain nothing by compiled expressions."""
+    sql = f"SELECT * FROM {server.settings.database}.{view}"
+    return sorted(server.rows(sql, None, compile_expressions=0, compile_aggregate_expressions=0), key=repr)
 
 
-def test_every_view_answers_as_on_one_server(fronts: Server, tables: Server) -> None:
-    sql = "SELECT name FROM system.tables WHERE database = %(db)s AND engine = 'View' AND NOT match(create_table_query, %(own)s)"
-    names = [name for (name,) in tables.rows(sql, {"db": tables.settings.database, "own": r"\{\w+:"})]
-    assert len(names) > 20
-    for name in names:
-        assert seen(fronts, name) == seen(tables, name), name
-    assert len(seen(fronts, "indicators_by_department")) >= 12
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_answers_as_on_one_server(fronts: Server, tables: Server, view: str) -> None:
+    found = seen(fronts, view)
+    assert (found != [], found) == (True, seen(tables, view))
 
 
 def test_the_sink_sends_tokens_through_the_fronts_and_nothing_is_doubled(fronts: Server) -> None:

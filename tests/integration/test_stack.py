@@ -122,9 +122,8 @@ def test_the_kafka_and_the_java_that_run_are_those_that_everything_names(kafka: 
     assert found is not None
     assert int(found[1]) >= jars.JAVA
     assert f"/kafka_2.13-{jars.KAFKA}.jar" in jars.BROKER.class_path()
-    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{jars.KAFKA}</version>" in jars.BROKER.project.read_text(
-        "utf-8"
-    )
+    project = jars.BROKER.project.read_text("utf-8")
+    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{jars.KAFKA}</version>" in project
     assert f"java:openjdk-{jars.JAVA}-jre-headless" in (ROOT / "deploy" / "setup" / "servers.sh").read_text("utf-8")
     page = (ROOT / "docs" / "stack.md").read_text("utf-8")
     assert (f"| Kafka | {jars.KAFKA.rpartition('.')[0]}, " in page, f"no Java {jars.JAVA} or" in page) == (True, True)

@@ -41,7 +41,8 @@ class HalfCluster(FrontServer):
     """A front whose engine has a list of two shards."""
 
     def command(self) -> list[str]:
-        return [*super().command(), str(self.folder / "cluster.xml"), "skip_unavailable_shards=1"]
+        return [*super().command(), str(self.folder / "cluster.xml"), "skip_unavailable_shards=1",
+                "connections_with_failover_max_tries=1"]  # fmt: skip
 
     def prepare(self) -> None:
         """Write the list."""

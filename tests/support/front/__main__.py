@@ -1,5 +1,6 @@
-"""A ClickHouse of today behind the native protocol: ``python -m tests.support.front PORT FOLDER [CONFIG [SETTING=VALUE]...]``.
+"""A ClickHouse of today behind the native protocol: ``python -m tests.support.front PORT FOLDER``.
 
+``CONFIG`` (a file as a server of ClickHouse has it) and ``SETTING=VALUE``, for all sessions, may follow.
 chdb is the engine without a server; this is the server for tests, so that the driver meets a current ClickHouse over a
 socket: settings for each query, dedup tokens, sessions with a database, errors with their codes, data that survives
 kill -9. Queries run one after another. Faults come on request (:mod:`tests.support.front.disturbance`).
