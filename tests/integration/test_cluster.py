@@ -120,10 +120,12 @@ def test_a_replica_that_lags_makes_no_doubles(city: City) -> None:
     topic = mark()
     block = a_block(topic)
     city.rows(1, "SYSTEM STOP FETCHES")
-    city.insert(0, block, topic)
-    assert city.present(1, block, topic) == 0
-    city.insert(1, block, topic)
-    city.rows(1, "SYSTEM START FETCHES")
+    try:
+        city.insert(0, block, topic)
+        assert city.present(1, block, topic) == 0
+        city.insert(1, block, topic)
+    finally:
+        city.rows(1, "SYSTEM START FETCHES")
     assert_whole(city, block, topic)
 
 
