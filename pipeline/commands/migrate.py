@@ -26,11 +26,11 @@ def migrate_command(dry_run: bool, as_json: bool) -> None:
       WANGGE_CLICKHOUSE_CLUSTER=city wangge migrate --json
     """
     from connectors.sinks.clickhouse.ddl import migrations
-    from connectors.sinks.clickhouse.migrate import applied_on, migrate, planned, refuse_old, refuse_unready
+    from connectors.sinks.clickhouse.migrate import PATIENCE_S, applied_on, migrate, planned, refuse_old, refuse_unready
     from connectors.sinks.clickhouse.server import Server
 
     settings = clickhouse_settings_from()
-    server = Server(settings)
+    server = Server(settings, patience=PATIENCE_S)
     wanted = migrations((FOLDER / "clickhouse").glob("*.sql"), settings)
     try:
         refuse_old(server)

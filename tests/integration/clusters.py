@@ -11,11 +11,11 @@ from typing import Any
 from connectors.sinks.clickhouse.blocks import Block, build
 from connectors.sinks.clickhouse.ddl import migrations
 from connectors.sinks.clickhouse.figures import SinkFigures
-from connectors.sinks.clickhouse.migrate import Step, migrate
+from connectors.sinks.clickhouse.migrate import PATIENCE_S, Step, migrate
 from connectors.sinks.clickhouse.plan import Range, Record
-from connectors.sinks.clickhouse.port import TablesPort
 from connectors.sinks.clickhouse.preflight import preflight
 from connectors.sinks.clickhouse.server import Server
+from connectors.sinks.clickhouse.tables import TablesPort
 from connectors.sinks.clickhouse.verify import Account, Auditor
 from connectors.sinks.columns import TABLES
 from pipeline.events.base import Value
@@ -41,7 +41,7 @@ class City:
     @classmethod
     def on(cls, cluster: Cluster) -> City:
         """Connect; nothing is made."""
-        one, other = (Server(cluster.settings(number, DATABASE)) for number in range(2))
+        one, other = (Server(cluster.settings(number, DATABASE), patience=PATIENCE_S) for number in range(2))
         return cls(cluster, (one, other))
 
     @property

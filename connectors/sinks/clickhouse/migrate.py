@@ -28,6 +28,10 @@ ORDER BY (number)"""
 _YOUNGEST = "DateTime64"
 """A type that the tables need and that servers before 20.1 lack, among them Debian's 18.16."""
 
+PATIENCE_S = 200.0
+"""Longer than ClickHouse waits for all servers of a cluster (``distributed_ddl_task_timeout``, 180 s as a rule): who
+gives up sooner does not hear which of them did not answer."""
+
 
 class Runs(Protocol):
     """What is asked of a server."""
