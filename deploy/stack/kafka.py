@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.stack import jars, tls
+from deploy.stack import tls
+from deploy.stack.jars import BROKER
 from deploy.stack.places import HOST, program
 from deploy.stack.process import Server, ServerFailed
 
@@ -167,9 +168,9 @@ class KafkaServer(Server):
     @staticmethod
     def _shared_classes() -> tuple[str, ...]:
         """Flags that save a third of a start, once the classes were archived (:mod:`deploy.stack.prepare`)."""
-        archive = jars.archive()
+        archive = BROKER.archive
         return (f"-XX:SharedArchiveFile={archive}",) if archive.exists() else ()
 
     def _java(self, flags: tuple[str, ...], main: str, *arguments: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"
-        return [program("java"), *flags, logging, "-cp", jars.class_path(), main, *arguments]
+        return [program("java"), *flags, logging, "-cp", BROKER.class_path(), main, *arguments]

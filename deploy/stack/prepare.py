@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.stack import jars
+from deploy.stack.jars import BROKER
 from deploy.stack.kafka import KafkaServer
 from deploy.stack.places import ServerMissing
 from deploy.stack.process import ServerFailed
@@ -30,12 +30,12 @@ def archive_classes(archive: Path) -> None:
 def main() -> int:
     """Exit code 0, or 2 with what is wrong."""
     try:
-        if not jars.complete(jars.jar_folder()):
-            print(f"setup: fetching the jars of Kafka into {jars.jar_folder()}", file=sys.stderr)
-            jars.fetch(jars.jar_folder())
-        if not jars.archive().exists():
+        if not BROKER.complete():
+            print(f"setup: fetching the jars of Kafka into {BROKER.folder}", file=sys.stderr)
+            BROKER.fetch()
+        if not BROKER.archive.exists():
             print("setup: starting the broker once, so that it starts sooner afterwards", file=sys.stderr)
-            archive_classes(jars.archive())
+            archive_classes(BROKER.archive)
     except (ServerMissing, ServerFailed, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 2

@@ -17,7 +17,7 @@ def migrate_command(dry_run: bool, as_json: bool) -> None:
 
     The server is named by WANGGE_CLICKHOUSE (host:port of the native protocol), _USER and _PASSWORD. With
     WANGGE_CLICKHOUSE_CLUSTER the tables are made on every shard and replica of that cluster. Running it again changes
-    nothing. A server that is too old for the tables is refused (exit code 2).
+    nothing. A server that is too old for the tables, or not set up for the cluster, is refused (exit code 2).
 
     \b
     Examples:
@@ -26,14 +26,15 @@ def migrate_command(dry_run: bool, as_json: bool) -> None:
       WANGGE_CLICKHOUSE_CLUSTER=city wangge migrate --json
     """
     from connectors.sinks.clickhouse.ddl import migrations
-    from connectors.sinks.clickhouse.migrate import applied_on, migrate, planned, refuse_old
+    from connectors.sinks.clickhouse.migrate import PATIENCE_S, applied_on, migrate, planned, refuse_old, refuse_unready
     from connectors.sinks.clickhouse.server import Server
 
     settings = clickhouse_settings_from()
-    server = Server(settings)
+    server = Server(settings, patience=PATIENCE_S)
     wanted = migrations((FOLDER / "clickhouse").glob("*.sql"), settings)
     try:
         refuse_old(server)
+        refuse_unready(server)
         steps = planned(wanted, applied_on(server)) if dry_run else migrate(server, wanted)
     finally:
         server.close()

@@ -121,10 +121,9 @@ def test_the_kafka_and_the_java_that_run_are_those_that_everything_names(kafka: 
     found = re.search(r'version "(\d+)', java)
     assert found is not None
     assert int(found[1]) >= jars.JAVA
-    assert f"/kafka_2.13-{jars.KAFKA}.jar" in jars.class_path()
-    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{jars.KAFKA}</version>" in jars.PROJECT.read_text(
-        "utf-8"
-    )
+    assert f"/kafka_2.13-{jars.KAFKA}.jar" in jars.BROKER.class_path()
+    project = jars.BROKER.project.read_text("utf-8")
+    assert f"<artifactId>kafka_2.13</artifactId>\n      <version>{jars.KAFKA}</version>" in project
     assert f"java:openjdk-{jars.JAVA}-jre-headless" in (ROOT / "deploy" / "setup" / "servers.sh").read_text("utf-8")
     page = (ROOT / "docs" / "stack.md").read_text("utf-8")
     assert (f"| Kafka | {jars.KAFKA.rpartition('.')[0]}, " in page, f"no Java {jars.JAVA} or" in page) == (True, True)

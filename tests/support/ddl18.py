@@ -2,14 +2,17 @@
 
 Times become milliseconds as numbers, flags become 0 and 1, small sets become plain text. There are no views, no
 comments and no window of tokens: the sink looks before it writes again. Test support only; the product's statements are
-for a current server.
+for a current server. ``OldServers`` lets `wangge migrate` itself bring a cluster of them to the numbered statements.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from connectors.sinks.clickhouse.ddl import statements
+from connectors.sinks.clickhouse.server import Server
 from connectors.sinks.columns import ORIGIN
 from schemas.catalogue import FOLDER
 
@@ -20,6 +23,9 @@ TYPES = (
     (re.compile(r"\s*COMMENT '[^']*'"), ""),
     (re.compile(r"ADD COLUMN IF NOT EXISTS"), "ADD COLUMN"),
 )
+_UNKNOWN = re.compile(r"CREATE OR REPLACE VIEW|ALTER TABLE \S+ ON CLUSTER '\w+' MODIFY SETTING")
+_FRONT = re.compile(r"ALTER TABLE \w+\.\w+(?<!_local) ON CLUSTER")
+_ON = re.compile(r" ON CLUSTER '\w+'")
 
 
 def tables_for_18(database: str) -> list[str]:
@@ -39,6 +45,36 @@ def for_18(statement: str, database: str) -> str:
     """One CREATE TABLE or ALTER TABLE as 18.16 takes it, a new table with the columns of the origin."""
     origin = "".join(f",\n    {column.name} {column.sql_type}" for column in ORIGIN)
     text = statement.replace("wangge.", f"{database}.", 1).replace("\n)\nENGINE", f"{origin}\n)\nENGINE", 1)
+    return _typed(text)
+
+
+def _typed(text: str) -> str:
     for pattern, other in TYPES:
         text = pattern.sub(other, text)
     return text
+
+
+class OldServers:
+    """Servers of one cluster, as :func:`migrate` knows one; the first is the one that it speaks to.
+
+    What 18.16 has no word for is left out and told in ``left_out``. It also refuses to alter a front ``ON CLUSTER``
+    where shards are replicated, which later releases allow: each server is told that by itself.
+    """
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self._servers, self.settings = servers, servers[0].settings
+        self.ran, self.left_out = list[str](), list[str]()
+
+    def rows(self, sql: str, values: dict[str, object] | None = None) -> list[tuple[object, ...]]:
+        """The rows of a query."""
+        return self._servers[0].rows(sql, values)
+
+    def run(self, sql: str, **settings: Any) -> None:
+        """Run one statement, as far as there is room for it."""
+        if _UNKNOWN.match(sql):
+            self.left_out.append(sql)
+            return
+        text, front = _typed(sql), _FRONT.match(sql)
+        self.ran.append(text)
+        for server in self._servers if front else self._servers[:1]:
+            server.run(_ON.sub("", text, count=1) if front else text, **settings)

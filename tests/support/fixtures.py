@@ -1,7 +1,8 @@
 """Servers as fixtures: one of each kind for a whole run of pytest, shared by all its workers, and private ones to kill.
 
 ``kafka``, ``kafka_secured``, ``clickhouse`` and ``clickhouse_18`` start when the first test asks and end with the run;
-never kill, pause or disturb them. ``kafka_settings``, ``clickhouse_settings`` and ``clickhouse_18_settings`` give each
+never kill, pause or disturb them. ``cluster_18`` is two of Debian's ClickHouse around one ``zookeeper``, in either
+layout. ``kafka_settings``, ``clickhouse_settings`` and ``clickhouse_18_settings`` give each
 test names of its own on them. ``servers`` makes private ones, gone when the test ends. A missing program makes a test
 fail.
 """
@@ -16,6 +17,8 @@ import pytest
 
 from deploy.stack.servers import ClickHouseServer, KafkaServer, Security, Server
 from pipeline.settings import ClickHouseSettings, KafkaSettings
+from tests.support import cluster
+from tests.support.cluster import Cluster, Layout
 from tests.support.servers import (
     USERS,
     DoorsServer,
@@ -26,6 +29,7 @@ from tests.support.servers import (
     kafka_settings_of,
     mark,
 )
+from tests.support.zookeeper.server import ZooKeeperServer
 
 
 def controller() -> int:
@@ -63,6 +67,19 @@ def clickhouse(shared_folder: Path) -> FrontServer:
 def clickhouse_18(shared_folder: Path) -> ClickHouseServer:
     """Debian's ClickHouse, for all."""
     return ClickHouseServer(shared_folder / "clickhouse-18", leash=controller()).start()
+
+
+@pytest.fixture(scope="session")
+def zookeeper(shared_folder: Path) -> ZooKeeperServer:
+    """What the servers of clusters agree by, for all."""
+    return ZooKeeperServer(shared_folder / "zookeeper", leash=controller()).start()
+
+
+@pytest.fixture(scope="session", params=Layout, ids=str)
+def cluster_18(request: pytest.FixtureRequest, shared_folder: Path, zookeeper: ZooKeeperServer) -> Cluster:
+    """Two of Debian's ClickHouse, for all: as two shards, then as two replicas."""
+    layout: Layout = request.param
+    return cluster.start(shared_folder / f"clickhouse-18-{layout}", layout, zookeeper, controller())
 
 
 @pytest.fixture

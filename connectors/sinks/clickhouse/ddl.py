@@ -1,7 +1,8 @@
 """The numbered statements of ``schemas/clickhouse`` for one database of one server, or for a cluster.
 
 On a cluster each table becomes a replicated ``<table>_local`` on every shard and a distributed ``<table>`` in front of
-it; rows go to shards by their key, so that a replay meets its own rows.
+it; rows go to shards by their key, so that a replay meets its own rows. Views read the fronts: what they look up in
+a second table is asked of all shards once (``GLOBAL``), for ClickHouse refuses to let every shard ask all others.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _VIEW = re.compile(rf"(?P<head>CREATE (?:OR REPLACE |MATERIALIZED )?VIEW (?:IF N
 _ENGINE = re.compile(r"ENGINE = (\w*)MergeTree(?:\(([^)]*)\))?")
 _ORDER = re.compile(r"ORDER BY \(([^)]*)\)")
 _WINDOW = re.compile(r"MODIFY SETTING non_replicated_deduplication_window = (\d+)")
+_LOOKED_UP = re.compile(r"\b(?P<how>(?:NOT )?IN)(?P<begin>\s*\(\s*SELECT)\b")
 _WEEK = 604_800
 
 
@@ -74,7 +76,8 @@ def _clustered(statement: str, cluster: str) -> list[str]:
         local = f"ALTER TABLE {database}.{name}_local {on}{rest}"
         return [local] if "MODIFY SETTING" in rest else [local, f"ALTER TABLE {database}.{name} {on}{rest}"]
     if (view := _VIEW.match(statement)) is not None:
-        return [f"{statement[: view.end()]} {on}{statement[view.end() :]}"]
+        body = _LOOKED_UP.sub(r"GLOBAL \g<how>\g<begin>", statement[view.end() :])
+        return [f"{statement[: view.end()]} {on}{body}"]
     return [statement]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from connectors.sinks.clickhouse.ddl import Migration, for_server
 from pipeline.errors import ConfigFaults, Fault
@@ -28,6 +28,10 @@ ORDER BY (number)"""
 _YOUNGEST = "DateTime64"
 """A type that the tables need and that servers before 20.1 lack, among them Debian's 18.16."""
 
+PATIENCE_S = 200.0
+"""Longer than ClickHouse waits for all servers of a cluster (``distributed_ddl_task_timeout``, 180 s as a rule): who
+gives up sooner does not hear which of them did not answer."""
+
 
 class Runs(Protocol):
     """What is asked of a server."""
@@ -37,8 +41,15 @@ class Runs(Protocol):
     def rows(self, sql: str, values: dict[str, object] | None = None) -> list[tuple[object, ...]]:
         """The rows of a query."""
 
-    def run(self, sql: str) -> None:
+    def run(self, sql: str, **settings: Any) -> None:
         """Run one statement."""
+
+
+_MACROS = ("shard", "replica")
+"""What the paths of replicated tables are made of."""
+_DESCRIBED = "describe it under <remote_servers> of every server, or correct WANGGE_CLICKHOUSE_CLUSTER"
+_OWN = "give every server a <macros> with a shard and a replica of its own"
+_INTERNAL = "say <internal_replication>true</internal_replication> for each shard: its tables copy rows by themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,35 @@ def refuse_old(server: Runs) -> None:
     if not known:
         remedy = f"it has no {_YOUNGEST}, which the tables need: name a current server by WANGGE_CLICKHOUSE"
         raise ConfigFaults([Fault("ClickHouse", "version", str(version), remedy)])
+
+
+def refuse_unready(server: Runs) -> None:
+    """Raise :class:`ConfigFaults` with all that this server lacks for its cluster, before half of the tables are made.
+
+    What the other servers lack they say themselves, by the first statement that reaches them.
+    """
+    name = server.settings.cluster
+    if not name:
+        return
+    faults = [] if _internal(server, name) else [Fault("ClickHouse", name, "internal_replication is off", _INTERNAL)]
+    if not _count(server, "system.clusters WHERE cluster = %(name)s", name):
+        faults = [Fault("ClickHouse", name, "no such cluster", _DESCRIBED)]
+    known = {str(row[0]) for row in server.rows("SELECT macro FROM system.macros")}
+    faults += [Fault("ClickHouse", f"macro {{{macro}}}", "not set", _OWN) for macro in _MACROS if macro not in known]
+    if faults:
+        raise ConfigFaults(faults)
+
+
+def _internal(server: Runs, name: str) -> bool:
+    """Whether replicas copy rows by themselves, as far as this release of ClickHouse tells."""
+    column = "internal_replication"
+    told = _count(server, "system.columns WHERE database = 'system' AND table = 'clusters' AND name = %(name)s", column)
+    return not told or not _count(server, f"system.clusters WHERE cluster = %(name)s AND {column} = 0", name)
+
+
+def _count(server: Runs, source: str, name: str) -> int:
+    ((found,),) = server.rows(f"SELECT count() FROM {source}", {"name": name})
+    return int(str(found))
 
 
 def planned(wanted: Sequence[Migration], applied: dict[int, str]) -> list[Step]:
@@ -112,7 +152,10 @@ def migrate(server: Runs, wanted: Sequence[Migration]) -> list[Step]:
 
 
 def _note(server: Runs, one: Migration) -> None:
+    # a front hands rows on later unless told otherwise: whoever migrates next would not know of this one
+    at_once = {"insert_distributed_sync": 1} if server.settings.cluster else {}
     server.run(
         f"INSERT INTO {server.settings.database}.migrations (number, name, checksum, applied_at) "
-        f"SELECT {one.number}, '{one.name}', '{one.checksum}', now()"
+        f"SELECT {one.number}, '{one.name}', '{one.checksum}', now()",
+        **at_once,
     )

@@ -74,7 +74,7 @@ def preflight(server: Asks, database: str, *, longest: int = 25) -> Target:
     if faults:
         raise ConfigFaults(faults)
     settings = {name: _VALUES[name] for name in LATER_SETTINGS if name in known} | {"max_execution_time": longest}
-    fed = {table for table in ALL_TABLES if any(_feeds(text, database, table) for text in views.values())}
+    fed = {table for table in ALL_TABLES if any(_feeds(text, database, table, made) for text in views.values())}
     return Target(
         version, mode, settings, types, {table: _fill(table, types[table]) for table in ALL_TABLES}, frozenset(fed)
     )
@@ -124,10 +124,14 @@ def _fill(table: str, types: Mapping[str, str]) -> tuple[Fill, ...]:
 
 def _window_faults(database: str, made: Mapping[str, str]) -> Iterator[Fault]:
     for table in ALL_TABLES:
-        text = made.get(f"{database}.{table}", "")
-        behind = _BEHIND.search(text)
-        place = f"{behind[2]}.{behind[3]}" if behind else f"{database}.{table}"
+        place = _stored(made, database, table)
         yield from _forgets(place, made.get(place, ""))
+
+
+def _stored(made: Mapping[str, str], database: str, table: str) -> str:
+    """Where the rows of a table lie: in itself, or in the one behind it."""
+    behind = _BEHIND.search(made.get(f"{database}.{table}", ""))
+    return f"{behind[2]}.{behind[3]}" if behind else f"{database}.{table}"
 
 
 def _forgets(place: str, text: str) -> Iterator[Fault]:
@@ -149,7 +153,7 @@ def _view_faults(
 ) -> Iterator[Fault]:
     """Targets of views that would count every attempt."""
     for name, text in views.items():
-        if any(_feeds(text, database, table) for table in ALL_TABLES):
+        if any(_feeds(text, database, table, made) for table in ALL_TABLES):
             target = _TARGET.search(text)
             place = target[1].replace("`", "") if target else _inner(name, ids.get(name, ""))
             yield from _forgets(_quoted(place), made.get(place, text))
@@ -173,5 +177,11 @@ def _quoted(place: str) -> str:
     return f"{database}.`{name}`" if "." in name else place
 
 
-def _feeds(text: str, database: str, table: str) -> bool:
-    return bool(re.search(rf"\bFROM `?{re.escape(database)}`?\.`?{table}`?(?![\w.])", text))
+def _feeds(text: str, database: str, table: str, made: Mapping[str, str]) -> bool:
+    """Whether a view reads a table, or the one behind it: on a cluster views hang on what a shard has."""
+    places = {f"{database}.{table}", _stored(made, database, table)}
+    return any(_reads(text, *place.split(".", 1)) for place in places)
+
+
+def _reads(text: str, database: str, table: str) -> bool:
+    return bool(re.search(rf"\bFROM `?{re.escape(database)}`?\.`?{re.escape(table)}`?(?![\w.])", text))

@@ -82,8 +82,8 @@ class Shadow:
 
     def make(self) -> None:
         """Empty tables as the live ones are. Raises :class:`StopRun` where that cannot be."""
-        if self._server.settings.cluster:
-            message = "tables of a cluster are not swapped by this release: backfill each shard with its own settings"
+        if self._server.settings.cluster or self._fronts():
+            message = "tables of a cluster are not filled anew by this release"
             raise StopRun(message)
         missing = [table for table in ALL_TABLES if table not in self._types]
         if missing:
@@ -92,6 +92,12 @@ class Shadow:
         self._server.run(f"CREATE DATABASE IF NOT EXISTS `{self.name}`")
         for table in ALL_TABLES:
             self._server.run(f"CREATE TABLE IF NOT EXISTS `{self.name}`.`{table}` AS `{self.live}`.`{table}`")
+
+    def _fronts(self) -> bool:
+        """Whether the tables only hand rows on: copies of them would write into the live ones."""
+        sql = "SELECT count() FROM system.tables WHERE database = %(database)s AND engine = 'Distributed'"
+        ((found,),) = self._server.rows(sql, {"database": self.live})
+        return bool(found)
 
     def exists(self) -> bool:
         """Whether there is anything of it."""

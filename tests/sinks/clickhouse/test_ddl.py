@@ -57,6 +57,21 @@ def test_columns_are_added_behind_and_in_front_and_the_window_only_behind() -> N
     assert "replicated_deduplication_window_seconds = 604800" in window
 
 
+@pytest.mark.parametrize("how", ["IN", "NOT IN"])
+def test_a_view_asks_all_shards_once_for_what_it_looks_up(how: str) -> None:
+    view = f"CREATE OR REPLACE VIEW wangge.v AS SELECT a FROM t WHERE b IN ('x') AND a {how} (SELECT a FROM wangge.u)"
+    (found,) = for_server(view, CITY)
+    assert found.endswith(f"b IN ('x') AND a GLOBAL {how} (SELECT a FROM wangge.u)")
+    assert for_server(view, ONE) == [view]
+
+
+def test_no_view_of_a_cluster_looks_rows_up_shard_by_shard() -> None:
+    text = "".join(statement for migration in migrations(FILES, CITY) for statement in migration.statements)
+    looked_up = re.findall(r"(GLOBAL (?:NOT )?)?\bIN\s*\(\s*SELECT", text)
+    assert looked_up
+    assert all(looked_up)
+
+
 def test_every_statement_for_a_cluster_is_sql_and_says_on_which(tmp_path: Path) -> None:
     store = ChdbStore(tmp_path, [])
     try:

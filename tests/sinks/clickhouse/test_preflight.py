@@ -120,6 +120,18 @@ def test_a_table_with_a_view_is_known_as_one() -> None:
     assert preflight(server, "wangge").fed == {"cases"}
 
 
+def test_on_a_cluster_a_view_hangs_on_the_table_behind_the_front() -> None:
+    made = {
+        "wangge.cases": "ENGINE = Distributed('city', 'wangge', 'cases_local', cityHash64(fact_id))",
+        "wangge.cases_local": "ENGINE = ReplicatedReplacingMergeTree('/x', '{replica}')",
+        "wangge.v": "CREATE MATERIALIZED VIEW wangge.v TO wangge.daily AS SELECT 1 FROM wangge.cases_local",
+    }
+    server = Described(made=made | {"wangge.daily": f"SummingMergeTree{WINDOW}"})
+    assert preflight(server, "wangge").fed == {"cases"}
+    (mended,) = faults(Described(made=made | {"wangge.daily": "SummingMergeTree"}))
+    assert mended.startswith("ALTER TABLE wangge.daily ")
+
+
 def test_every_fault_of_columns_comes_at_once_with_its_remedy() -> None:
     server = Described()
     server.columns = [row for row in server.columns if row[0] != "tasks" and row[:2] != ("calls", "_offset")]

@@ -1,5 +1,6 @@
 """A ClickHouse of today behind the native protocol: ``python -m tests.support.front PORT FOLDER``.
 
+``CONFIG`` (a file as a server of ClickHouse has it) and ``SETTING=VALUE``, for all sessions, may follow.
 chdb is the engine without a server; this is the server for tests, so that the driver meets a current ClickHouse over a
 socket: settings for each query, dedup tokens, sessions with a database, errors with their codes, data that survives
 kill -9. Queries run one after another. Faults come on request (:mod:`tests.support.front.disturbance`).
@@ -12,6 +13,7 @@ import socket
 import socketserver
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from clickhouse_driver.protocol import ClientPacketTypes as Asked
@@ -31,7 +33,7 @@ class Session(socketserver.BaseRequestHandler):
         """Answer until the client goes."""
         # or each answer waits 40 ms for its last bytes
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.line, self.database, self.settings = Line(self.request), "default", dict[str, str]()
+        self.line, self.database, self.settings = Line(self.request), "default", dict(self.server.usual)
         try:
             while True:
                 self._answer(self.line.kind())
@@ -115,12 +117,16 @@ class Front(socketserver.ThreadingTCPServer):
 
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 64
 
-    def __init__(self, port: int, folder: Path) -> None:
+    def __init__(self, port: int, folder: Path, config: Path | None, usual: Mapping[str, str]) -> None:
+        """``usual`` are the settings of every session."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.switch, self.engine = folder, Switch(folder), Engine(folder / "store")
+        self.usual = usual
+        self.folder, self.switch, self.engine = folder, Switch(folder), Engine(folder / "store", config)
         super().__init__(("127.0.0.1", port), Session)
 
 
 if __name__ == "__main__":
     os.environ["TZ"] = "UTC"
-    Front(int(sys.argv[1]), Path(sys.argv[2]).absolute()).serve_forever()
+    folder, *config = (Path(word).absolute() for word in sys.argv[2:4])
+    usual = dict(word.split("=", 1) for word in sys.argv[4:])
+    Front(int(sys.argv[1]), folder, config[0] if config else None, usual).serve_forever()

@@ -41,10 +41,10 @@ def name(text: str) -> str:
 
 
 class Engine:
-    """All data below ``folder``; one process at a time."""
+    """All data below ``folder``; one process at a time. ``config`` is a file as a server of ClickHouse has it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._connection = chdb.connect(str(folder))
+    def __init__(self, folder: Path, config: Path | None = None) -> None:
+        self._connection = chdb.connect(f"{folder}?config-file={config}" if config else str(folder))
         self._alone = threading.RLock()
         self._database = ""
         self._settings: dict[str, str] = {}
