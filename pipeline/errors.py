@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-FAULTY, STOPPED, BUG = 2, 3, 70
+FAULTY, STOPPED, BUG, AGAIN = 2, 3, 70, 75
 """Exit codes: faulty settings, reference data or arguments; stopped for a reason that an operator can mend; a worker
-that met a bug of ours (``EX_SOFTWARE`` of sysexits.h)."""
+that met a bug of ours (``EX_SOFTWARE`` of sysexits.h); one that only has to be started again (``EX_TEMPFAIL``)."""
 
 
 class Reason(StrEnum):
@@ -47,6 +47,18 @@ class NeighbourAway(Exception):
 
 class StopRun(Exception):
     """The run must stop with a message for the operator; nothing unfinished is acknowledged."""
+
+    code = STOPPED
+    """What the process then exits with."""
+
+
+class FateUnknown(StopRun):
+    """Nobody can say whether a transaction took effect, so its work done once more might double it.
+
+    Whoever starts anew goes on from what Kafka has noted, and that says it.
+    """
+
+    code = AGAIN
 
 
 @dataclass(frozen=True, slots=True)

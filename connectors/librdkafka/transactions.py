@@ -17,7 +17,7 @@ from msgspec import Struct
 from connectors.librdkafka.faults import in_our_words, user_of
 from connectors.librdkafka.lasting import begun
 from connectors.librdkafka.sending import LARGEST, partitions_known
-from pipeline.errors import NeighbourAway, Refused, StopRun
+from pipeline.errors import FateUnknown, NeighbourAway, Refused, StopRun
 
 TRANSACTION_MS = 15_000
 """How long the broker keeps a transaction whose writer is silent; readers behind it wait as long."""
@@ -104,7 +104,9 @@ class Transactions:
         Raises :class:`Superseded` when the group refuses the member, :class:`NeighbourAway` when the same work may be
         tried again with a new producer of the same identity (making it ends whatever this one left open),
         :class:`TakenOver` when another process has this identity now, :class:`Refused` when a right is missing,
-        :class:`StopRun` when Kafka refuses for good, as it does a record that is larger than its topic takes.
+        :class:`StopRun` when Kafka refuses for good, as it does a record that is larger than its topic takes,
+        :class:`FateUnknown` when the producer is at its end and cannot tell whether the transaction took effect, as
+        after a broker that died while it committed.
         """
         try:
             self._producer.begin_transaction()
@@ -182,7 +184,7 @@ class Transactions:
             raise TakenOver(message) from fault
         meant = in_our_words(error, self._user, "a transaction")
         message = f"Kafka refused a transaction: {error}"
-        raise meant if isinstance(meant, Refused) else StopRun(message) from fault
+        raise meant if isinstance(meant, Refused) else FateUnknown(message) from fault
 
     def _abort(self) -> None:
         try:
@@ -190,7 +192,7 @@ class Transactions:
         except KafkaException as fault:
             if fault.args[0].fatal():
                 message = f"a transaction could not be taken back: {fault.args[0]}"
-                raise StopRun(message) from fault
+                raise FateUnknown(message) from fault
             raise NeighbourAway(str(fault.args[0])) from fault
 
 

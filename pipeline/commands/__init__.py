@@ -96,4 +96,4 @@ def main() -> None:
         sys.exit(FAULTY)
     except (NeighbourAway, StopRun) as stop:
         click.echo(f"stopped: {stop}", err=True)
-        sys.exit(STOPPED)
+        sys.exit(stop.code if isinstance(stop, StopRun) else STOPPED)

@@ -21,7 +21,7 @@ from connectors.kafka.answering import Answering
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.grouped import GroupReader
 from connectors.librdkafka.transactions import Superseded, Transactions, Written
-from pipeline.errors import InvalidRecord, NeighbourAway
+from pipeline.errors import FateUnknown, InvalidRecord, NeighbourAway
 from pipeline.events.facts import RecordQuarantined
 from pipeline.events.records import Arrival, Origin
 from pipeline.runtime.kafka.outbox import fact_records
@@ -165,7 +165,7 @@ class Resender:
                 while not stop.is_set():
                     self.turn(reader, writer)
                     pause = FIRST_PAUSE_S
-            except (NeighbourAway, Superseded) as reason:
+            except (NeighbourAway, Superseded, FateUnknown) as reason:
                 self._begin_anew(reason)
                 if writer is not None:
                     writer.forget()

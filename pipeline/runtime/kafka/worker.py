@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from connectors.kafka.contract import URGENT
 from connectors.librdkafka.hearing import Hearing
 from connectors.librdkafka.transactions import Membership, Superseded, Transactions
-from pipeline.errors import BUG, STOPPED, NeighbourAway, Refused, StopRun
+from pipeline.errors import BUG, NeighbourAway, Refused, StopRun
 from pipeline.runtime.collector import SERVER, ease_collector
 from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.arriving import Poll, parts_of
@@ -146,7 +146,7 @@ class KafkaWorker(Assigned):
             raise
         except StopRun as stop:
             log.error("stopped: %s; nothing of this part of the poll was acknowledged", stop)
-            _end(STOPPED)
+            _end(stop.code)
         except BaseException:
             log.exception("the worker stops; nothing of this part of the poll was acknowledged")
             _end(BUG)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from connectors.librdkafka.following import Read
 from connectors.librdkafka.transactions import Superseded, Written
-from pipeline.errors import NeighbourAway
+from pipeline.errors import FateUnknown, NeighbourAway
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka.resending import Place, Resender, Told
 from pipeline.runtime.kafka.retries import ATTEMPT, MINUTE_MS, ORIGIN
@@ -151,8 +151,13 @@ def test_what_is_too_large_to_go_back_is_quarantined_and_the_next_goes_on() -> N
 
 @pytest.mark.parametrize(
     "faults",
-    [[NeighbourAway("away")], [Superseded("gone")], [NeighbourAway("away"), Superseded("gone")]],
-    ids=["away", "superseded", "both"],
+    [
+        [NeighbourAway("away")],
+        [Superseded("gone")],
+        [NeighbourAway("away"), Superseded("gone")],
+        [FateUnknown("unknown")],
+    ],
+    ids=["away", "superseded", "both", "fate unknown"],
 )
 def test_what_was_not_written_is_read_again_and_sent_once(faults: list[Exception]) -> None:
     kafka = Kafka(put_off(ONE, 0, 60_000), put_off(ONE, 1, 60_000), faults=faults)

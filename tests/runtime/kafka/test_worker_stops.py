@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from connectors.librdkafka.transactions import Membership
-from pipeline.errors import BUG, STOPPED, NeighbourAway, StopRun
+from pipeline.errors import AGAIN, BUG, STOPPED, FateUnknown, NeighbourAway, StopRun
 from pipeline.runtime.instruments import Instruments
 from pipeline.runtime.kafka import assigned as module
 from pipeline.runtime.kafka.alert import Alert
@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[3]
 class WithoutKafka(KafkaWorker):
     """A worker whose states are empty and whose transactions fail ``failures`` times before they are taken."""
 
+    failure: type[Exception] = NeighbourAway
     failures = 0
     taken = prepared = 0
 
@@ -50,7 +51,7 @@ class WithoutKafka(KafkaWorker):
     def _written(self, batch: Batch, reader: Membership) -> None:
         if self.failures:
             self.failures -= 1
-            raise NeighbourAway(self.name)
+            raise self.failure(self.name)
         self.taken += batch.records
 
 
@@ -75,19 +76,35 @@ POLLS: dict[str, list[object]] = {
     "refused": [b"bad"] * 200,
     "a bug": [object()],
     "good": [an_order("1"), b"bad"],
+    "no fate": [an_order("1")],
 }
 """A value that is no bytes stands for a bug: no record of Kafka is like that."""
 
 
+class WithoutFate(WithoutKafka):
+    """One whose broker died while it committed."""
+
+    failure, failures = FateUnknown, 1
+
+
+KINDS = {"no fate": WithoutFate}
+
+
 def take(name: str) -> None:
     """Take one of the polls: ends this process where the worker would."""
+    kind = KINDS.get(name, WithoutKafka)
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(a_worker(WithoutKafka, folder, KafkaSettings(bootstrap="127.0.0.1:9")).take(polled(POLLS[name])))
+        asyncio.run(a_worker(kind, folder, KafkaSettings(bootstrap="127.0.0.1:9")).take(polled(POLLS[name])))
 
 
 @pytest.mark.parametrize(
     ("name", "code", "told", "traced"),
-    [("refused", STOPPED, "--max-refused 1", False), ("a bug", BUG, "TypeError", True), ("good", 0, "", False)],
+    [
+        ("refused", STOPPED, "--max-refused 1", False),
+        ("a bug", BUG, "TypeError", True),
+        ("good", 0, "", False),
+        ("no fate", AGAIN, "stopped: intake", False),
+    ],
 )
 def test_a_limit_of_refusals_ends_a_worker_otherwise_than_a_bug(name: str, code: int, told: str, traced: bool) -> None:
     words = ["-c", f"from {__name__} import take; take({name!r})"]
