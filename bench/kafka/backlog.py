@@ -19,7 +19,7 @@ from pipeline.domain.ids import report_id
 from pipeline.events.intake import LocatedReport
 from pipeline.wire.serde import decode, decode_struct, encode
 
-APART = {"urgent": "urgent", "intake": "intake", "casework": "casework --poll-records 250"}
+APART = {"urgent": "urgent", "intake": "intake", "casework": "casework --poll-records 250 --give-way"}
 """With a backlog the urgent lane has a worker of its own, and casework small polls, as the handbook says."""
 SINGLE, SINGLE_EVERY_S = 20, 2
 """Emergencies that come one by one: no alert is on when the next one comes."""
@@ -93,6 +93,7 @@ def behind(place: Stage, backlog: int) -> dict[str, Any]:
         "never_copied": len(spotted - copied.keys()),
         "start_s": round(ready - begun, 1),
         "urgent_to_located": spread(placed[key] - sent[key] for key in stream if key in placed),
+        "single_to_located": spread(placed[key] - sent[key] for key in single if key in placed),
         "urgent_to_department": told(stream),
         "single_to_department": told(single),
         "words_only_after_start": spread(heard[key] - begun for key in spotted & heard.keys())

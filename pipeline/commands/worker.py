@@ -35,7 +35,7 @@ EMERGENCY = ("urgent", "casework")
 @click.option(
     "--max-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of refusals that stops."
 )
-@click.option("--give-way", is_flag=True, help="Rest in between while emergencies come.")
+@click.option("--give-way", is_flag=True, help="Let a backlog wait while emergencies come.")
 @click.option("--json", "as_json", is_flag=True, help="Write the log as one JSON document a line.")
 @LOG_LEVEL
 @DIE_AT
@@ -49,9 +49,9 @@ def worker_command(
     expected, the urgent lane and casework want workers of their own, so that no emergency waits behind reports that are
     still to be screened; workers with other --stages must not share a lane. Kafka is named by WANGGE_KAFKA;
     WANGGE_KAFKA_INSTANCE gives a worker a name under which it takes its partitions over at once after a restart.
-    With --give-way a worker rests in between while emergencies come, so that those who have them find broker and
-    processor free; for a fifth of the time at most. Large polls and parts make more records a second, small ones let an
-    emergency wait less behind a backlog.
+    With --give-way a worker with intake rests in between while emergencies come, and one with casework leaves ordinary
+    reports where they are, so that emergencies find broker and processor free; for a fifth of the time at most. Large
+    polls and parts make more records a second, small ones let an emergency wait less behind a backlog.
 
     \b
     Examples:
@@ -70,8 +70,8 @@ def worker_command(
     def known() -> None:
         if not names or not set(names) <= set(LANES):
             raise ConfigFaults([Fault("arguments", "--stages", stages, f"use some of {', '.join(LANES)}")])
-        if give_way and ("intake" not in names or set(names) & set(EMERGENCY)):
-            remedy = f"for a worker with intake and without {' or '.join(EMERGENCY)}: emergencies go through these"
+        if give_way and names != ("casework",) and ("intake" not in names or set(names) & set(EMERGENCY)):
+            remedy = f"for casework alone, or intake without {' or '.join(EMERGENCY)}: emergencies go through these"
             raise ConfigFaults([Fault("arguments", "--give-way", stages, remedy)])
 
     refuse_faulty(

@@ -93,7 +93,9 @@ def test_the_table_has_every_command_that_needs_a_server() -> None:
     assert set(commands_with_servers()) == FAULTY.keys()
 
 
-@pytest.mark.parametrize("stages", ["urgent", "casework", "detect", "intake,casework", "intake,urgent,detect,casework"])
+@pytest.mark.parametrize(
+    "stages", ["urgent", "urgent,casework", "detect", "intake,casework", "intake,urgent,detect,casework"]
+)
 def test_who_has_emergencies_itself_or_no_backlog_of_reports_gives_no_way(stages: str) -> None:
     words = ["--stages", stages, "--give-way"]
     ended = CliRunner(env={"WANGGE_KAFKA": "127.0.0.1:9"}).invoke(command_named("worker"), words)

@@ -20,6 +20,7 @@ from mode import CrashingSupervisor
 
 from connectors.kafka.config import FaustAccess, for_faust
 from connectors.librdkafka.transactions import Membership
+from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.fetching import answers, assignment_of, install
 from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.polled import WholePollConsumer, WholePollScheduler
@@ -60,6 +61,8 @@ class Worker:
         poll_records: int,
         data_folder: str,
         settling: Collection[str] = (),
+        backlog: Collection[str] = (),
+        alert: Alert | None = None,
     ) -> None:
         codecs.register(PASSED, _Passed())
         install(frozenset[str]().union(*ahead))
@@ -92,6 +95,8 @@ class Worker:
         )
         pace, first = Pace(), [here for names in ahead if (here := frozenset(names).intersection(topics))]
         told = {"ahead": first, "pace": pace, "large": poll_records // 2, "settling": frozenset(settling)}
+        if alert is not None:
+            told |= {"backlog": frozenset(backlog), "alert": alert}
         consumer = type("Consumer", (WholePollConsumer,), told)
         transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
         app.transport = transport(app.conf.broker_consumer, app)

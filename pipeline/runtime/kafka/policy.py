@@ -13,7 +13,8 @@ class WorkerPolicy:
     part_records: int = 250
     """Records of one transaction at least; the next parts go through the stages while one is written."""
     gives_way: bool = False
-    """Whether it rests in between while emergencies come, which other workers have."""
+    """Whether a backlog stands back while emergencies come: who has intake rests in between, who has casework leaves
+    ordinary reports where they are."""
     max_refused: float = 0.2
     """Share of refused records that stops the worker."""
     first_pause_s: float = 0.2

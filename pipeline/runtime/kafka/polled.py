@@ -14,6 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.fetching import GATHER_BYTES, GATHER_MS, assignment_of
 from pipeline.runtime.kafka.pace import Pace
 from pipeline.runtime.kafka.read import NOWHERE, AnyOffset, Read, Told, WholePoll, brought_of
@@ -21,6 +22,8 @@ from pipeline.runtime.kafka.settled import Settled
 
 CLOSED_S = 0.05
 """Between two looks whether records may come."""
+STANDS_BACK_S = 0.2
+"""Between two looks whether the backlog still stands back."""
 
 
 class WholePollScheduler(DefaultSchedulingStrategy):
@@ -44,6 +47,9 @@ class WholePollConsumer(driver.Consumer):
     """Topics of which it is told what was settled."""
     large: int
     """A poll of so many records is one of somebody who is behind."""
+    backlog: frozenset[str] = frozenset()
+    """Topics that wait while an alert is on; it begins when records of the very first topics come."""
+    alert: Alert
     _behind = _alone = False
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -80,7 +86,13 @@ class WholePollConsumer(driver.Consumer):
         ahead is taken first, so that the next is fetched while records gather and a poll brings what has just come.
         """
         await self.pace.wait()
+        if self.backlog and self.alert.is_on:
+            others = {tp for tp in active_partitions or () if tp.topic not in self.backlog}
+            if others:  # of no partitions at all everybody would bring all
+                active_partitions, timeout = others, min(timeout, STANDS_BACK_S)
         found = await self._found(active_partitions, timeout)
+        if self.backlog and any(tp.topic in first for first in self.ahead[:1] for tp in found):
+            self.alert.heard()
         if not self._alone:
             if found.size < self.large and await self.pace.gathered():
                 found = found.before(await self._limited(active_partitions))

@@ -27,7 +27,7 @@ from pipeline.runtime.kafka.batch import Batch
 from pipeline.runtime.kafka.brought import Worker
 from pipeline.runtime.kafka.engine import Engine
 from pipeline.runtime.kafka.handover import Handover, InHand, Writing
-from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, STATE_READERS, Lane
+from pipeline.runtime.kafka.lanes import AHEAD, CASEWORK, LANES, LOCATED, STATE_READERS, Lane
 from pipeline.runtime.kafka.points import Point, nothing
 from pipeline.runtime.kafka.policy import WorkerPolicy
 from pipeline.runtime.kafka.read import Brought
@@ -72,6 +72,7 @@ class KafkaWorker(Assigned):
             [{settings.prefix + name for name in group} for group in AHEAD],
             self.take, poll_records=policy.poll_records, data_folder=data_folder,
             settling={settings.prefix + topic for topic in (LANES[CASEWORK].topics if partitions else ())},
+            backlog={settings.prefix + LOCATED} if policy.gives_way else (), alert=self._alert,
         )  # fmt: skip
         self.faust.on_rebalance(self.assigned, self.revoked)
         self.faust.on_stop(self.stopping)
@@ -88,7 +89,7 @@ class KafkaWorker(Assigned):
     def run(self, log_level: str) -> None:
         """Work until a signal ends it."""
         ease_collector(SERVER)
-        if self.policy.gives_way:
+        if self.policy.gives_way and self.name != CASEWORK:
             prefix = self.settings.prefix
             Hearing(self._client, prefix + URGENT, prefix + STATE_READERS, self._alert.heard).start()
         self.faust.run(log_level)
@@ -213,7 +214,7 @@ class KafkaWorker(Assigned):
                     batch = self.engine.feed(part, at_hand)
                     self.point("fed")
                     writing.add(batch, time.perf_counter() - begun)
-                    rests = self.policy.gives_way and self._alert.is_on
+                    rests = self.policy.gives_way and self._alert.is_on and self.name != CASEWORK
                     if rests or _ahead(part):  # such share their transaction with nothing, the processor with nobody
                         writing.begin()
                         writing.end()

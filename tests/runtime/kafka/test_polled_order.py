@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from pipeline.runtime.kafka.alert import Alert
 from pipeline.runtime.kafka.read import Read
 from tests.runtime.kafka.test_polled import a_consumer
 
@@ -35,8 +36,9 @@ class Waiting:
         return Read(found, 1)
 
 
-def polls(folder: Path, *came: str) -> list[str]:
-    """What each poll brings; each of ``came`` is what arrives before it, a letter a record (u, s, o)."""
+def polls(folder: Path, *came: str, alert: Alert | None = None) -> list[str]:
+    """What each poll brings; each of ``came`` is what arrives before it, a letter a record (u, s, o). With an ``alert``
+    ordinary records are a backlog that gives way."""
     places = {"u": URGENT, "s": SPOTTED, "o": ORDINARY}
 
     async def run() -> list[str]:
@@ -44,6 +46,8 @@ def polls(folder: Path, *came: str) -> list[str]:
         waiting = Waiting()
         consumer.ahead, consumer.large = [frozenset({"urgent"}), frozenset({"spotted"})], LARGE
         consumer._thread, consumer._read = waiting, waiting.read
+        if alert is not None:
+            consumer.backlog, consumer.alert = frozenset({"ordinary"}), alert
         brought = []
         for arrived in came:
             for letter in arrived:
@@ -77,3 +81,32 @@ FULL = "o" * 30
 )
 def test_urgent_records_go_before_all_others(tmp_path: Path, came: list[str], brought: list[str]) -> None:
     assert polls(tmp_path, *came) == brought
+
+
+@pytest.mark.parametrize(
+    ("came", "brought"),
+    [
+        pytest.param([FULL, "", "us", "o", "s", ""], ["o" * MOST, "o" * MOST, "us", "", "s", ""], id="on an alert"),
+        pytest.param([FULL, "s", "u"], ["o" * MOST, "s", "uoooo"], id="words alone raise none"),
+        pytest.param(["o"] * 3, ["o"] * 3, id="no emergency"),
+    ],
+)
+def test_a_backlog_stands_back_while_an_alert_is_on(tmp_path: Path, came: list[str], brought: list[str]) -> None:
+    assert polls(tmp_path, *came, alert=Alert(lambda: 1.0)) == brought
+
+
+def test_a_backlog_comes_again_when_the_alert_is_over(tmp_path: Path) -> None:
+    clock = iter(range(100))  # a second passes with each look at it
+    assert polls(tmp_path, "uooo", "", "", alert=Alert(lambda: float(next(clock)))) == ["uooo", "", ""]
+    assert polls(tmp_path, "u", "o", "", "", alert=Alert(lambda: float(next(clock))))[1:].count("o") == 1
+
+
+def test_nothing_but_a_backlog_is_read_all_the_same(tmp_path: Path) -> None:
+    alert = Alert(lambda: 1.0)
+    alert.heard()
+    consumer: Any = a_consumer(tmp_path)
+    waiting = Waiting()
+    waiting.records[ORDINARY].append("o")
+    consumer.ahead, consumer.large, consumer.backlog, consumer.alert = [], LARGE, frozenset({"ordinary"}), alert
+    consumer._thread, consumer._read = waiting, waiting.read
+    assert asyncio.run(consumer._getmany({ORDINARY}, 0.0)) == {ORDINARY: ["o"]}

@@ -186,15 +186,16 @@ def test_a_worker_whose_transactions_cannot_be_prepared_is_ready_and_tries_again
 
 
 @pytest.mark.parametrize(
-    ("gives_way", "emergency", "rests"),
+    ("name", "gives_way", "emergency", "rests"),
     [
-        pytest.param(True, True, 3, id="after each of its parts"),
-        pytest.param(True, False, 0, id="nobody has an emergency"),
-        pytest.param(False, True, 0, id="it was not asked to"),
+        pytest.param("intake", True, True, 3, id="after each of its parts"),
+        pytest.param("intake", True, False, 0, id="nobody has an emergency"),
+        pytest.param("intake", False, True, 0, id="it was not asked to"),
+        pytest.param("casework", True, True, 0, id="emergencies are what casework has in hand"),
     ],
 )
 def test_who_gives_way_rests_with_nothing_unwritten(
-    tmp_path: Path, gives_way: bool, emergency: bool, rests: int
+    tmp_path: Path, name: str, gives_way: bool, emergency: bool, rests: int
 ) -> None:
     rested = list[int]()
 
@@ -205,6 +206,7 @@ def test_who_gives_way_rests_with_nothing_unwritten(
 
     worker = a_worker(WithoutKafka, str(tmp_path), KafkaSettings(bootstrap="127.0.0.1:9"))
     worker.policy, worker._alert = WorkerPolicy(part_records=2, gives_way=gives_way), Rests()
+    worker.name = name
     if emergency:
         worker._alert.heard()
     worker._take(InHand(polled([an_order(str(number)) for number in range(6)])))
