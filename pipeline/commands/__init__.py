@@ -1,7 +1,8 @@
 """The commands of ``wangge``, a file for each; ``main`` turns what went wrong into a message and an exit code.
 
 Exit codes: 0 done; 1 an audit found something, or every record of a run was refused; 2 faulty settings, reference data
-or arguments, or a neighbour that refuses this user; 3 the run was stopped; 70 a worker met a bug of ours.
+or arguments, or a neighbour that refuses this user; 3 the run was stopped; 70 a worker met a bug of ours; 75 it is
+to be started again, for nobody knows whether its last transaction took effect.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pipeline.runtime.perches import Wish, perches
 from pipeline.settings import clickhouse_settings_from, kafka_settings_from, refuse_faulty
 
 if TYPE_CHECKING:
-    from pipeline.runtime.canary import Canary, Sighting
+    from pipeline.runtime.canary import Canary
     from pipeline.runtime.instruments import Instruments
 
 LOST = 1
@@ -126,8 +126,7 @@ def _rows(stack: ExitStack, instruments: Instruments) -> Any:
 
 
 def _once(canary: Canary, *, as_json: bool) -> int:
-    canary.release()
-    seen: list[Sighting] = []
+    seen = canary.release()
     while canary.aviary.awaited("fact") or canary.aviary.awaited("row"):
         seen += canary.look(LOOK_S)
     rows = [

@@ -91,18 +91,21 @@ class Canary:
         """Begin with none on its way."""
         self.aviary = Aviary(self.patience_s, ("fact", "row") if self.rows else ("fact",))
 
-    def release(self) -> None:
-        """Publish one canary for each channel; one that cannot be made is lost, and the others go all the same."""
+    def release(self) -> list[Sighting]:
+        """Publish one canary for each channel; gives back those that could not be made: the others go all the same."""
+        unmade: list[Sighting] = []
         for perch in self.perches:
             try:
                 one = bird(perch, self.now(), self.device)
             except (ConfigFaults, InvalidRecord) as fault:
                 log.error("no canary of %s: %s", perch.channel, fault)
-                self.instruments.canary_lost(perch.lane, perch.channel, "fact")
+                unmade.append(Sighting(perch, "fact", None))
+                self._tell(unmade[-1])
                 continue
             self.sender.report(one.fields, schema=perch.schema, urgent=perch.lane == "urgent")
             self.aviary.send(one)
             self.instruments.canary_sent(perch.lane, perch.channel)
+        return unmade
 
     def look(self, seconds: float) -> list[Sighting]:
         """Look for them for some time; what was seen, and what is given up."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.errors import ConfigFaults, Fault, InvalidRecord
 from pipeline.events.base import Millis
 from pipeline.events.records import READINGS_SCHEMA
-from pipeline.runtime.birds import Perch, bird
+from pipeline.runtime.birds import Bird, Perch, bird
 from schemas.mapping import Mapping, shipped
 
 LANE_OF = {"GridWorkerReport": "grid-worker", "HotlineOrder": "hotline", "Report": "other", READINGS_SCHEMA: "sensor"}
@@ -55,7 +55,7 @@ def perches(wish: Wish, now: Millis) -> tuple[Perch, ...]:
     for one in known.values():
         if wish.may_mean(one.channel):
             try:
-                found += filter(wish.means, _tried(one, now, named=one.channel in wish.channels))
+                found += filter(wish.means, _tried(one, now, wish))
             except ConfigFaults as bad:
                 faults += bad.faults
     faults += _faults_of_device(wish, found)
@@ -80,24 +80,30 @@ def _known(files: Sequence[str]) -> tuple[dict[str, Perch], list[Fault]]:
     return known, faults
 
 
-def _tried(perch: Perch, now: Millis, *, named: bool) -> list[Perch]:
+def _tried(perch: Perch, now: Millis, wish: Wish) -> list[Perch]:
     """The channel with the way its records go; none when they have a schema that no canary can have."""
-    if not perch.mapping:
-        return [perch]
-    schema = Mapping.load(perch.mapping).schema
+    schema = Mapping.load(perch.mapping).schema if perch.mapping else perch.schema
     if schema not in LANE_OF:
-        if named:
+        if perch.channel in wish.channels:
             raise ConfigFaults([Fault("arguments", "--channel", perch.channel, f"no canary can be a {schema}")])
         return []
-    try:
-        made = bird(perch._replace(schema=schema), now, _SOME_DEVICE)
-    except InvalidRecord as fault:
-        raise ConfigFaults([Fault(perch.mapping, fault.field, fault.value, fault.remedy)]) from fault
+    made = _made(perch._replace(schema=schema), now, wish.device)
+    if not perch.mapping:
+        return [perch]
     lane = "urgent" if made.fields.get("urgent") else LANE_OF[schema]
     if any(one.channel == perch.channel and one.lane != lane for one in BUILT_IN):
         remedy = "a channel without mapping has this name and another way in: name the mapping otherwise"
         raise ConfigFaults([Fault(perch.mapping, "name", perch.channel, remedy)])
     return [perch._replace(schema=schema, lane=lane)]
+
+
+def _made(perch: Perch, now: Millis, device: str) -> Bird:
+    """The canary as it would be sent. Raises :class:`ConfigFaults` with what of the mapping or the device is wrong."""
+    try:
+        return bird(perch, now, device or _SOME_DEVICE)
+    except InvalidRecord as fault:
+        told = ("arguments", "--device") if device and fault.field == "device_id" else (perch.mapping, fault.field)
+        raise ConfigFaults([Fault(*told, fault.value, fault.remedy)]) from fault
 
 
 def _faults_of_device(wish: Wish, found: Sequence[Perch]) -> list[Fault]:

@@ -95,7 +95,8 @@ def test_a_channel_whose_mapping_became_faulty_is_lost_and_the_others_go_on(
     loop, instruments = Loop(), Instruments("canary")
     canary = Canary(loop, loop, instruments, loop.now, (Perch("app", "other", "Report", str(faulty)), HOTLINE))
     with caplog.at_level(logging.ERROR, "wangge.canary"):
-        canary.release()
+        unmade = canary.release()
+    assert [(one.perch.channel, one.reach, one.seconds) for one in unmade] == [("app", "fact", None)]
     assert [(one.perch.channel, one.seconds is None) for one in canary.look(0.1)] == [("hotline", False)]
     assert "no canary of app: app.yaml: fields" in caplog.text
     text = instruments.exposition()[1].decode()

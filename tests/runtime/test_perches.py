@@ -155,3 +155,9 @@ def test_an_unknown_channel_ends_the_command_before_it_asks_anybody() -> None:
     done = CliRunner(env={"WANGGE_KAFKA": "127.0.0.1:1"}).invoke(canary_command, ["--once", "--channel", "police-911"])
     assert isinstance(done.exception, ConfigFaults)
     assert "police-110" in str(done.exception)
+
+
+def test_a_device_that_no_record_can_name_is_told_for_each_channel_of_sensors() -> None:
+    found = faults(Wish(lanes=("sensor",), device="d" * 300))
+    assert found.keys() == {("arguments", "--device")}
+    assert chosen("hotline", device="d1") == ["hotline"]

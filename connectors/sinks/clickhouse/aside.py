@@ -18,7 +18,7 @@ from connectors.sinks.clickhouse.blocks import Reject, quarantined
 from connectors.sinks.clickhouse.flush import backoff
 from connectors.sinks.clickhouse.lane import Fenced
 from connectors.sinks.clickhouse.plan import Range
-from pipeline.errors import InvalidRecord, NeighbourAway, StopRun
+from pipeline.errors import FateUnknown, InvalidRecord, NeighbourAway, StopRun
 from pipeline.events.facts import RecordQuarantined
 from pipeline.settings import KafkaSettings
 from pipeline.wire import serde
@@ -51,7 +51,7 @@ class Aside:
         while True:
             try:
                 await asyncio.to_thread(self._put, facts, end, member)
-            except NeighbourAway as away:
+            except (NeighbourAway, FateUnknown) as away:  # whether it took effect is looked up before the next attempt
                 attempt += 1
                 LOG.warning("Kafka takes no transaction", extra={"why": str(away), "attempt": attempt})
                 await asyncio.sleep(backoff(attempt))
@@ -68,7 +68,7 @@ class Aside:
                 return
         try:
             self._transactions.commit(map(self._written, facts), {self._place: end}, member)
-        except NeighbourAway:
+        except (NeighbourAway, FateUnknown):
             self._transactions.forget()
             self._transactions = None
             raise

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from connectors.kafka.rights import refused
 from pipeline.errors import NeighbourAway
@@ -28,9 +28,9 @@ def told(settings: KafkaSettings, what: str) -> Iterator[None]:
         yield
     except KafkaError as error:
         said = f"{type(error).__name__}: {', '.join(map(str, error.args))}".removesuffix(": ")
-        if found := refused(error.errno, settings.username, what, said):
+        if found := refused(getattr(error, "errno", 0), settings.username, what, said):
             raise found from error
-        if not (error.retriable or isinstance(error, KafkaConnectionError)):
+        if not (error.retriable or isinstance(error, KafkaConnectionError | KafkaTimeoutError)):
             raise
         message = f"Kafka at {settings.bootstrap} does not answer for {what}: {said}"
         raise NeighbourAway(message) from error

@@ -64,7 +64,10 @@ class Assigned:
         if asked is not None or not self._working.locked():
             self.watcher.idle()
         if asked is None and not self._at_hand and self._kafka.is_due:  # who has work hears by it how Kafka fares
-            self._kafka.came(answers=await self.faust.answers(ASK_S))
+            there = await self.faust.answers(ASK_S)
+            self._kafka.came(answers=there)
+            if there and self._asked is None and not self._at_hand:  # a poll that was given back may have waited
+                self.watcher.waiting("")
         prefix, at_hand = self.settings.prefix, self._at_hand
         self.watcher.read_out(
             [

@@ -63,8 +63,7 @@ class KafkaWorker(Assigned):
     ) -> None:
         limits = RefusalLimits(ratio=policy.max_refused)
         super().__init__(Engine(topology, lanes, limits, status_topics, partitions=partitions), settings, watcher)
-        self.policy, self.point = policy, point
-        self._alert = Alert()
+        self.policy, self.point, self._alert = policy, point, Alert()
         self.name = "-".join(lane.name for lane in lanes)
         topics = [settings.prefix + topic for topic in self.engine.lane_of]
         self.faust = Worker(
@@ -72,7 +71,8 @@ class KafkaWorker(Assigned):
             [{settings.prefix + name for name in group} for group in AHEAD],
             self.take, poll_records=policy.poll_records, data_folder=data_folder,
             settling={settings.prefix + topic for topic in (LANES[CASEWORK].topics if partitions else ())},
-            backlog={settings.prefix + LOCATED} if policy.gives_way else (), alert=self._alert,
+            backlog={settings.prefix + LOCATED},
+            alert=self._alert if policy.gives_way and self.name == CASEWORK else None,
         )  # fmt: skip
         self.faust.on_rebalance(self.assigned, self.revoked)
         self.faust.on_stop(self.stopping)

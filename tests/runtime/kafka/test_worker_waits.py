@@ -164,6 +164,17 @@ def test_who_has_nothing_to_do_asks_whether_kafka_is_there(
     assert picture(watching) == (True, ())
 
 
+def test_a_poll_that_waited_for_kafka_and_was_given_back_is_waited_for_no_longer(
+    worker: KafkaWorker, watching: Watching, clock: Clock
+) -> None:
+    worker._kafka._clock = clock
+    worker._kafka.heard()
+    watching.waiting("kafka")
+    clock.now += SILENCE_S
+    turned(worker)
+    assert picture(watching) == (True, ())
+
+
 def test_stages_that_hang_are_no_life(worker: KafkaWorker, watching: Watching, clock: Clock) -> None:
     with worker._working:
         clock.now += 31
