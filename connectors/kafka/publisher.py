@@ -94,6 +94,8 @@ class Publisher:
 
     ``on_delivery`` is called once for each record when its fate is known, in the order of publishing, within a later
     call of this publisher. ``lasts`` is called every :data:`TURN_S` while records are waited for, with how many.
+    ``block_ms`` is how long Kafka is asked for a topic that this publisher has not used yet; one that is ``patient``
+    then waits for Kafka to come back as long as the fate of a record may take.
     Raises :class:`NeighbourAway` when Kafka cannot be reached, :class:`ConfigFaults` when it refuses who we are.
     """
 
@@ -105,12 +107,13 @@ class Publisher:
         lasts: Callable[[int], None] = lambda waiting: None,
         waiting: int = WAITING,
         block_ms: int = 15_000,
+        patient: bool = False,
         give_up_ms: int = GIVE_UP_MS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings, self.delivered, self.failed = settings, 0, 0
         self._told, self._limit, self._clock = on_delivery, waiting, clock
-        self._lasts, self._fate_s = lasts, give_up_ms / 1000 * SETTLED
+        self._lasts, self._fate_s, self._patient = lasts, give_up_ms / 1000 * SETTLED, patient
         self._lost = 0
         """Records that were not delivered since the last flush."""
         self._pending: deque[Receipt] = deque()
@@ -215,19 +218,31 @@ class Publisher:
             self.abandon()
 
     def _sent(self, record: Outgoing) -> Any:
-        topic = prefixed(self.settings, record.topic)
-        asked = self._metadata_time()
-        try:
-            future = self._producer.send(topic, value=record.value, key=record.key)
-            if future.failed():
-                raise future.exception
-            return future
-        except KafkaTimeoutError as error:
-            if self._metadata_time() > asked:  # the broker answered, and knows no such topic
-                raise ConfigFaults([missing(topic)]) from error
-            raise in_our_words(error, self.settings, topic) from error
-        except KafkaError as error:
-            raise in_our_words(error, self.settings, topic) from error
+        topic, deadline = prefixed(self.settings, record.topic), time.monotonic() + self._fate_s
+        while True:
+            asked = self._metadata_time()
+            try:
+                future = self._producer.send(topic, value=record.value, key=record.key)
+                if future.failed():
+                    raise future.exception
+                return future
+            except KafkaTimeoutError as error:
+                if self._metadata_time() > asked:  # the broker answered, and knows no such topic
+                    raise ConfigFaults([missing(topic)]) from error
+                if not (self._patient and self._answers_before(deadline)):
+                    raise in_our_words(error, self.settings, topic) from error
+            except KafkaError as error:
+                raise in_our_words(error, self.settings, topic) from error
+
+    def _answers_before(self, deadline: float) -> bool:
+        """Wait for a Kafka that is away, with a record in hand: whether it answers in time."""
+        while (left := deadline - time.monotonic()) > 0:
+            self._lasts(len(self._pending) + 1)
+            turn = time.monotonic() + min(left, TURN_S)
+            if self.answers(min(left, TURN_S)):
+                return True
+            time.sleep(max(0.0, turn - time.monotonic()))
+        return False
 
     def _metadata_time(self) -> float:
         """When the broker last told which topics there are."""
