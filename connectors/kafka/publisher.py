@@ -27,7 +27,7 @@ from connectors.kafka.answering import ASK_S
 from connectors.kafka.config import for_kafka_python, prefixed
 from connectors.kafka.contract import Outgoing, outgoing
 from connectors.kafka.faults import creates_nothing, in_our_words, missing, told
-from pipeline.errors import ConfigFaults, NeighbourAway
+from pipeline.errors import ConfigFaults, NeighbourAway, Refused
 from pipeline.events.base import Millis
 from pipeline.settings import KafkaSettings
 from schemas.text import body_from_text
@@ -118,6 +118,7 @@ class Publisher:
         """Records that were not delivered since the last flush."""
         self._pending: deque[Receipt] = deque()
         self._failure: BaseException | None = None
+        self._refusal: Refused | None = None
         with told(settings, "a connection"):
             self._producer = KafkaProducer(
                 acks="all", enable_idempotence=True, linger_ms=5, batch_size=65_536, max_block_ms=block_ms,
@@ -157,6 +158,21 @@ class Publisher:
         self._producer._sender.wakeup()
         answered.wait(seconds)
         return bool(future.succeeded())
+
+    def refusal(self, record: Outgoing, error: BaseException | None) -> Refused | None:
+        """What to raise when Kafka did not take a record because this user may not write it: sending it again is vain.
+
+        Who may see a topic and not write it hears so with the delivery only.
+        """
+        what = prefixed(self.settings, record.topic)
+        found = in_our_words(error, self.settings, what) if error is not None else None
+        return found if isinstance(found, Refused) else None
+
+    def heed(self) -> None:
+        """Raise the first refusal that came with a delivery: for who sends and forgets, and never flushes."""
+        self._settle()
+        if self._refusal is not None:
+            raise self._refusal
 
     def flush(self, seconds: float | None = None) -> None:
         """Wait until the fate of every record is known; raises when any failed since the last call.
@@ -261,6 +277,7 @@ class Publisher:
         while self._pending and self._pending[0].done:
             receipt = self._pending.popleft()
             delivery, self._failure = receipt.delivery(), self._failure or receipt.error
+            self._refusal = self._refusal or self.refusal(receipt.outgoing, receipt.error)
             self.delivered += not delivery.fault
             self.failed += bool(delivery.fault)
             self._lost += bool(delivery.fault)
