@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,9 @@ _OURS = (
     MessageSizeTooLargeError, UnknownTopicOrPartitionError,
 )  # fmt: skip
 """Errors that no repetition mends."""
+_WRAPPED = re.compile(r"\[Error ([0-9]+)\]")
+"""A code of the broker within the words of another error: so a producer says that it was refused its number, which
+whoever may write any topic gets."""
 
 
 @contextmanager
@@ -40,7 +44,7 @@ def told(settings: KafkaSettings, what: str) -> Iterator[None]:
 def in_our_words(error: BaseException, settings: KafkaSettings, what: str) -> ConfigFaults | NeighbourAway:
     """The exception to raise for an error of the client while it did ``what`` (a topic, as a rule)."""
     said = f"{type(error).__name__}: {error}".removesuffix(": ")
-    if isinstance(error, AuthorizationError) and (found := refused(error.errno, settings.username, what, said)):
+    if found := refused(_code(error), settings.username, what, said):
         return found
     if isinstance(error, SaslAuthenticationFailedError):
         return ConfigFaults([Fault("kafka", "WANGGE_KAFKA_USER", settings.username, "check user and password")])
@@ -49,6 +53,14 @@ def in_our_words(error: BaseException, settings: KafkaSettings, what: str) -> Co
     if isinstance(error, _OURS):
         return ConfigFaults([Fault("kafka", what, settings.bootstrap, said)])
     return NeighbourAway(f"Kafka at {settings.bootstrap} does not answer for {what}: {said}")
+
+
+def _code(error: BaseException) -> int:
+    """What the broker said, as a number; 0 when it is not known."""
+    if isinstance(error, AuthorizationError):
+        return int(error.errno)
+    wrapped = _WRAPPED.search(str(error)) if type(error) is KafkaError else None
+    return int(wrapped[1]) if wrapped else 0
 
 
 def quiet() -> None:

@@ -27,7 +27,7 @@ from connectors.kafka.answering import ASK_S
 from connectors.kafka.config import for_kafka_python, prefixed
 from connectors.kafka.contract import Outgoing, outgoing
 from connectors.kafka.faults import creates_nothing, in_our_words, missing, told
-from pipeline.errors import ConfigFaults, NeighbourAway
+from pipeline.errors import ConfigFaults, NeighbourAway, Refused
 from pipeline.events.base import Millis
 from pipeline.settings import KafkaSettings
 from schemas.text import body_from_text
@@ -94,6 +94,8 @@ class Publisher:
 
     ``on_delivery`` is called once for each record when its fate is known, in the order of publishing, within a later
     call of this publisher. ``lasts`` is called every :data:`TURN_S` while records are waited for, with how many.
+    ``block_ms`` is how long Kafka is asked for a topic that this publisher has not used yet; one that is ``patient``
+    then waits for Kafka to come back as long as the fate of a record may take.
     Raises :class:`NeighbourAway` when Kafka cannot be reached, :class:`ConfigFaults` when it refuses who we are.
     """
 
@@ -105,16 +107,18 @@ class Publisher:
         lasts: Callable[[int], None] = lambda waiting: None,
         waiting: int = WAITING,
         block_ms: int = 15_000,
+        patient: bool = False,
         give_up_ms: int = GIVE_UP_MS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings, self.delivered, self.failed = settings, 0, 0
         self._told, self._limit, self._clock = on_delivery, waiting, clock
-        self._lasts, self._fate_s = lasts, give_up_ms / 1000 * SETTLED
+        self._lasts, self._fate_s, self._patient = lasts, give_up_ms / 1000 * SETTLED, patient
         self._lost = 0
         """Records that were not delivered since the last flush."""
         self._pending: deque[Receipt] = deque()
         self._failure: BaseException | None = None
+        self._refusal: Refused | None = None
         with told(settings, "a connection"):
             self._producer = KafkaProducer(
                 acks="all", enable_idempotence=True, linger_ms=5, batch_size=65_536, max_block_ms=block_ms,
@@ -154,6 +158,21 @@ class Publisher:
         self._producer._sender.wakeup()
         answered.wait(seconds)
         return bool(future.succeeded())
+
+    def refusal(self, record: Outgoing, error: BaseException | None) -> Refused | None:
+        """What to raise when Kafka did not take a record because this user may not write it: sending it again is vain.
+
+        Who may see a topic and not write it hears so with the delivery only.
+        """
+        what = prefixed(self.settings, record.topic)
+        found = in_our_words(error, self.settings, what) if error is not None else None
+        return found if isinstance(found, Refused) else None
+
+    def heed(self) -> None:
+        """Raise the first refusal that came with a delivery: for who sends and forgets, and never flushes."""
+        self._settle()
+        if self._refusal is not None:
+            raise self._refusal
 
     def flush(self, seconds: float | None = None) -> None:
         """Wait until the fate of every record is known; raises when any failed since the last call.
@@ -215,19 +234,31 @@ class Publisher:
             self.abandon()
 
     def _sent(self, record: Outgoing) -> Any:
-        topic = prefixed(self.settings, record.topic)
-        asked = self._metadata_time()
-        try:
-            future = self._producer.send(topic, value=record.value, key=record.key)
-            if future.failed():
-                raise future.exception
-            return future
-        except KafkaTimeoutError as error:
-            if self._metadata_time() > asked:  # the broker answered, and knows no such topic
-                raise ConfigFaults([missing(topic)]) from error
-            raise in_our_words(error, self.settings, topic) from error
-        except KafkaError as error:
-            raise in_our_words(error, self.settings, topic) from error
+        topic, deadline = prefixed(self.settings, record.topic), time.monotonic() + self._fate_s
+        while True:
+            asked = self._metadata_time()
+            try:
+                future = self._producer.send(topic, value=record.value, key=record.key)
+                if future.failed():
+                    raise future.exception
+                return future
+            except KafkaTimeoutError as error:
+                if self._metadata_time() > asked:  # the broker answered, and knows no such topic
+                    raise ConfigFaults([missing(topic)]) from error
+                if not (self._patient and self._answers_before(deadline)):
+                    raise in_our_words(error, self.settings, topic) from error
+            except KafkaError as error:
+                raise in_our_words(error, self.settings, topic) from error
+
+    def _answers_before(self, deadline: float) -> bool:
+        """Wait for a Kafka that is away, with a record in hand: whether it answers in time."""
+        while (left := deadline - time.monotonic()) > 0:
+            self._lasts(len(self._pending) + 1)
+            turn = time.monotonic() + min(left, TURN_S)
+            if self.answers(min(left, TURN_S)):
+                return True
+            time.sleep(max(0.0, turn - time.monotonic()))
+        return False
 
     def _metadata_time(self) -> float:
         """When the broker last told which topics there are."""
@@ -246,6 +277,7 @@ class Publisher:
         while self._pending and self._pending[0].done:
             receipt = self._pending.popleft()
             delivery, self._failure = receipt.delivery(), self._failure or receipt.error
+            self._refusal = self._refusal or self.refusal(receipt.outgoing, receipt.error)
             self.delivered += not delivery.fault
             self.failed += bool(delivery.fault)
             self._lost += bool(delivery.fault)

@@ -10,30 +10,36 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from connectors.kafka.config import for_librdkafka
-from connectors.kafka.rights import refused
-from connectors.librdkafka.faults import unheard
-from pipeline.errors import ConfigFaults, Fault
+from connectors.kafka.faults import missing
+from connectors.librdkafka.faults import in_our_words, unheard
+from connectors.librdkafka.sending import NO_TOPIC
+from pipeline.errors import ConfigFaults, Fault, NeighbourAway, StopRun
 from pipeline.settings import KafkaSettings
 
 PATIENCE_S = 10.0
 
 
-def absent(settings: KafkaSettings, topic: str) -> ConfigFaults:
+def absent(
+    settings: KafkaSettings, topic: str, patience_s: float = PATIENCE_S
+) -> ConfigFaults | NeighbourAway | StopRun:
     """Why a topic (by its whole name) is not seen: it is not there, or this user may not look (:class:`Refused`).
 
-    kafka-python asks for all topics, and a broker leaves out what the user may not see.
+    kafka-python asks for all topics, and a broker leaves out what the user may not see. When Kafka does not answer, or
+    the topic is there and not yet ready, the reason is that (:class:`NeighbourAway`): the same may be tried again.
     """
     # a consumer, for it asks without making the topic; it never joins its group
     client = Consumer({**for_librdkafka(settings), **unheard(), "group.id": "looks"})
     try:
-        error = client.list_topics(topic, timeout=PATIENCE_S).topics[topic].error
-    except KafkaException:
-        error = None
+        error = client.list_topics(topic, timeout=patience_s).topics[topic].error
+    except KafkaException as fault:
+        error = fault.args[0]
     finally:
         client.close()
-    found = refused(error.code(), settings.username, topic, error.str()) if error is not None else None
-    remedy = "make it with `wangge topics apply`, or name a department or source that is"
-    return found or ConfigFaults([Fault("kafka", "topic", topic, remedy)])
+    if error is None:
+        return NeighbourAway(f"{topic}: it was not there when it was asked for, and is now")
+    if error.code() in NO_TOPIC:
+        return ConfigFaults([missing(topic)])
+    return in_our_words(error, settings.username, topic)
 
 
 def refusal(settings: KafkaSettings, patience_s: float = PATIENCE_S) -> Fault | None:

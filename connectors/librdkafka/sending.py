@@ -19,6 +19,8 @@ LARGEST = 2 * 1024 * 1024
 """Bytes of the largest record that is sent: what the roomiest topics take. librdkafka's own limit (1,000,000) is below
 what any topic takes, so that what came in whole could not be written whole.
 """
+NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
+"""What is said of a topic that is not there."""
 Ends = dict[tuple[str, int], int]
 """(topic, partition) to the offset after the last record."""
 
@@ -106,9 +108,6 @@ def partitions_known(client: Any, topic: str, user: str) -> int:
         found = client.list_topics(topic, timeout=LOOK_UP_S).topics[topic]
     except KafkaException as fault:
         raise in_our_words(fault.args[0], user, topic) from fault
-    if found.error is not None and found.error.code() not in _NO_TOPIC:
+    if found.error is not None and found.error.code() not in NO_TOPIC:
         raise in_our_words(found.error, user, topic)
     return len(found.partitions)
-
-
-_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)

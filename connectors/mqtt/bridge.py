@@ -93,7 +93,7 @@ class Bridge:
         """Carry messages until ``stopped``; then finish what waits, and leave. The session stays with the broker.
 
         A broker that is away is tried again with backoff, for ever. Raises :class:`ConfigFaults` when it refuses who we
-        are or what we subscribe to.
+        are or what we subscribe to, :class:`Refused` when Kafka does not let us write.
         """
         pause, again = FIRST_BACKOFF_S, 0.0
         while not stopped():
@@ -242,12 +242,19 @@ class Bridge:
             return False
         failed = next((sent.error for sent in waiting.sent if sent.error is not None), None)
         if failed is not None:
+            self._heed(waiting)
             self._say(f"Kafka did not take a record, it is sent again: {failed}")
             self._kafka.missed()
             waiting.sent = []
             self._unsent.appendleft(waiting)
             self._send_after = time.monotonic() + SEND_AGAIN_S
         return failed is None
+
+    def _heed(self, waiting: _Waiting) -> None:
+        """Raise a refusal; what is not acknowledged stays with the MQTT broker until the right is there."""
+        for record, sent in zip(waiting.records, waiting.sent, strict=True):
+            if refusal := self._way.refusal(record, sent.error):
+                raise refusal
 
 
 def _refused(option: str, value: str, code: Any) -> ConfigFaults:

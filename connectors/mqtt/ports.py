@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from connectors.kafka.contract import Outgoing
+from pipeline.errors import Refused
 
 
 class Sent(Protocol):
@@ -27,6 +28,9 @@ class Way(Protocol):
 
     def answers(self) -> bool:
         """Whether Kafka does."""
+
+    def refusal(self, record: Outgoing, error: BaseException | None) -> Refused | None:
+        """What to raise when a record failed because we may not write it; ``None`` when it may be sent again."""
 
 
 class Watch(Protocol):

@@ -104,7 +104,7 @@ def _published(
     if give_up is None:
         return Publishing(DryRun(), screen, request, show).run(sources)
     tried_ms = round(give_up * 1000 / SETTLED)  # the publisher gives up a while after the last record was tried
-    with Publisher(kafka_settings_from(), lasts=_waits, give_up_ms=tried_ms) as publisher:
+    with Publisher(kafka_settings_from(), lasts=_waits, patient=True, give_up_ms=tried_ms) as publisher:
         return Publishing(publisher, screen, request, show).run(sources)
 
 

@@ -61,6 +61,9 @@ class Sender(Protocol):
     def report(self, fields: dict[str, Any], *, schema: str = "Report", urgent: bool = False) -> Any:
         """Send one; it may still be on its way."""
 
+    def heed(self) -> None:
+        """Raise :class:`Refused` when one was not taken because we may not send it."""
+
 
 class Facts(Protocol):
     """The newest facts."""
@@ -108,7 +111,8 @@ class Canary:
         return unmade
 
     def look(self, seconds: float) -> list[Sighting]:
-        """Look for them for some time; what was seen, and what is given up."""
+        """Look for them for some time; what was seen, and what is given up. Raises :class:`Refused`."""
+        self.sender.heed()
         found = [self.aviary.see(key, "fact", self.now()) for key in self._facts_seen(seconds)]
         found += [self.aviary.see(key, "row", self.now()) for key in self._rows_seen()]
         sightings = [one for one in found if one is not None] + self.aviary.give_up(self.now())

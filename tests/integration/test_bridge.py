@@ -214,6 +214,9 @@ class Holding:
     def answers(self) -> bool:
         return not self.away
 
+    def refusal(self, record: Outgoing, error: BaseException | None) -> None:
+        """Nothing is refused."""
+
 
 class Held:
     """A record whose fate the test decides."""

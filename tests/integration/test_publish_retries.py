@@ -9,6 +9,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from connectors.kafka.publisher import Delivery, Publisher
 from deploy.stack.servers import KafkaServer
 from pipeline.errors import STOPPED
@@ -18,7 +20,7 @@ from tests.integration.sinks import PATIENCE, ROOT, wait_until
 from tests.integration.test_clients import environment, make, order, read
 from tests.support.servers import Servers, kafka_settings_of, mark
 
-TOPIC = "reports.hotline"
+TOPIC, SECOND = "reports.hotline", "reports.urgent"
 RECORDS = 3_000
 
 
@@ -95,3 +97,30 @@ def test_the_command_goes_on_by_itself_when_kafka_comes_back(servers: Servers, t
     told = json.loads(said)
     assert (running.returncode, told["published"], told["refused"]) == (0, RECORDS, 0)
     assert arrived(settings) == each_once(RECORDS)
+
+
+@pytest.mark.parametrize("comes_back", [True, False], ids=["comes back", "stays away"])
+def test_a_topic_that_is_new_to_the_run_is_waited_for_like_any_other(
+    servers: Servers, tmp_path: Path, comes_back: bool
+) -> None:
+    """Kafka goes away before the first record of a second topic, for longer than it is asked for a topic."""
+    kafka = servers.kafka()
+    settings = make(kafka_settings_of(kafka, prefix=f"{mark()}-"), TOPIC, SECOND)
+    path, state = tmp_path / "orders.jsonl", tmp_path / "state"
+    lines = (json.dumps(order(number, urgent=number >= RECORDS // 2)) for number in range(RECORDS))
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with publishing(settings, path, "--give-up", "40", "--resume", str(state), "--json") as running:
+        wait_until(state.exists)
+        kafka.kill9()
+        assert running.stderr is not None
+        waits = running.stderr.readline()
+        if comes_back:
+            kafka.restart()
+        told, said = running.communicate(timeout=PATIENCE)
+    assert waits.startswith("waits for Kafka: "), waits
+    if comes_back:
+        assert (running.returncode, json.loads(told)["published"]) == (0, RECORDS), said
+        assert len(read(settings, SECOND)) == RECORDS // 2
+    else:
+        assert running.returncode == STOPPED, said
+        assert settings.prefix + SECOND in said.splitlines()[-1], "it waited for records of the first topic"

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.kafka.contract import outgoing
 from pipeline.commands.standing import place_of
-from pipeline.errors import ConfigFaults
+from pipeline.errors import ConfigFaults, Refused
 from pipeline.events.facts import ReportSettled
 from pipeline.runtime.birds import Perch, bird
 from pipeline.runtime.canary import Aviary, Canary, Sighting
@@ -48,7 +48,7 @@ class Loop:
 
     def __init__(self, lost: str = "") -> None:
         self.pipeline, self.waiting, self.lost = Pipeline(), list[Any](), lost
-        self.time, self.topics = MONDAY, list[str]()
+        self.time, self.topics, self.refused = MONDAY, list[str](), False
 
     def report(self, fields: dict[str, Any], *, schema: str = "Report", urgent: bool = False) -> None:
         if not self.lost or self.lost not in fields.get("source_ref", ""):
@@ -56,6 +56,10 @@ class Loop:
             self.topics.append(record.topic)
             self.pipeline.take(record.topic, record.value)
             self.waiting.append(self.pipeline.facts[-1])
+
+    def heed(self) -> None:
+        if self.refused:
+            raise Refused([])
 
     def poll(self, seconds: float) -> list[tuple[str, bytes]]:
         self.time += 500
@@ -102,6 +106,15 @@ def test_a_channel_whose_mapping_became_faulty_is_lost_and_the_others_go_on(
     text = instruments.exposition()[1].decode()
     assert 'wangge_canaries_lost_total{channel="app",lane="other",reach="fact"} 1.0' in text
     assert 'wangge_canaries_sent_total{channel="app"' not in text
+
+
+def test_a_canary_that_we_may_not_send_ends_the_looking() -> None:
+    loop = Loop()
+    canary = Canary(loop, loop, Instruments("canary"), loop.now, (HOTLINE,))
+    canary.release()
+    loop.refused = True
+    with pytest.raises(Refused):
+        canary.look(0.1)
 
 
 @pytest.mark.parametrize("text", ["9605", "host:", ":9605", "host:99999"])

@@ -28,6 +28,7 @@ from connectors.kafka.answering import SILENCE_S
 from connectors.kafka.config import for_aiokafka, prefixed
 from connectors.kafka.positions import settled_positions
 from connectors.librdkafka.transactions import Membership
+from connectors.sinks.clickhouse.brokerfaults import closed
 from connectors.sinks.clickhouse.flush import backoff
 from connectors.sinks.clickhouse.lane import Fenced, Found
 from connectors.sinks.clickhouse.plan import Record, from_metadata
@@ -83,7 +84,7 @@ class Broker(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def stop(self) -> None:
         """Leave the group and close."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await closed(self._consumer)
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """aiokafka: the assignment ends."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
@@ -16,6 +18,21 @@ from pipeline.settings import KafkaSettings
 def quiet() -> None:
     """Keep aiokafka from logging what the caller of a command is told anyway."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+async def closed(consumer: Any) -> None:
+    """Leave the group and let go of the connections, whether Kafka is there or not.
+
+    aiokafka cancels a fetch that waits to be tried again (its broker is away) and hands the cancellation on to whoever
+    closes: nobody cancelled us, and the connections are still to be closed.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await consumer._client.close()
 
 
 @contextmanager

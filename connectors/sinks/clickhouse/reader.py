@@ -11,7 +11,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, TopicAuthorizatio
 
 from connectors.kafka.config import for_aiokafka, prefixed
 from connectors.sinks.clickhouse.broker import GROUP, Place
-from connectors.sinks.clickhouse.brokerfaults import told
+from connectors.sinks.clickhouse.brokerfaults import closed, told
 from connectors.sinks.clickhouse.plan import Record
 from pipeline.settings import KafkaSettings
 
@@ -41,7 +41,7 @@ class Reader:
                 await self._consumer.start()
                 self._done = await self._committed(group)
         except BaseException:
-            await self._consumer.stop()
+            await closed(self._consumer)
             raise
         return self
 
@@ -64,7 +64,7 @@ class Reader:
         return {(tp.topic, tp.partition): found.offset for tp, found in committed.items()}
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await closed(self._consumer)
 
     async def places(self) -> list[Place]:
         """All partitions of the topics that there are.

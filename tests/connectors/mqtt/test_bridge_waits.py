@@ -12,7 +12,7 @@ from connectors.kafka.contract import Outgoing
 from connectors.mqtt.bridge import Bridge, MqttPlace
 from connectors.mqtt.payloads import Payloads
 from pipeline.commands import bridge
-from pipeline.errors import NeighbourAway
+from pipeline.errors import NeighbourAway, Refused
 from pipeline.runtime.instruments import Instruments
 from tests.support.clock import Clock
 
@@ -51,6 +51,9 @@ class Way:
 
     def answers(self) -> bool:
         return not self.away
+
+    def refusal(self, record: Outgoing, error: BaseException | None) -> Refused | None:
+        return error if isinstance(error, Refused) else None
 
 
 class Rig:
@@ -137,3 +140,11 @@ def test_a_message_that_kafka_gave_up_is_told(rig: Rig) -> None:
     rig.turn(1)
     rig.way.posted[0].done, rig.way.posted[0].error = True, NeighbourAway("gave up")
     assert rig.turn(1) == AWAY
+
+
+def test_a_message_that_we_may_not_write_ends_the_bridge(rig: Rig) -> None:
+    rig.comes()
+    rig.turn(1)
+    rig.way.posted[0].done, rig.way.posted[0].error = True, Refused([])
+    with pytest.raises(Refused):
+        rig.turn(1)
