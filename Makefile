@@ -33,7 +33,7 @@ run: $(STAMP) ## Simulate a day in a district, run it, print what became of it
 	@$(BIN)/wangge demo
 
 test: check servers compiler ## Every check and every test
-	@$(BIN)/python -m pytest -n $(JOBS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: $(STAMP) ## Lint, formatting, types
 	@$(BIN)/ruff check .

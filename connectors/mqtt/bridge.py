@@ -23,6 +23,7 @@ from connectors.kafka.answering import Answering
 from connectors.kafka.contract import Outgoing
 from connectors.mqtt.payloads import QUARANTINE, Payloads
 from connectors.mqtt.ports import Sent, Unwatched, Watch, Way
+from connectors.mqtt.turning import turn
 from pipeline.errors import ConfigFaults, Fault, NeighbourAway
 
 QOS = 1
@@ -110,7 +111,7 @@ class Bridge:
         if self._client.socket() is None:
             time.sleep(QUICK_S * 10)
         elif len(self._waiting) < self._bound:
-            self._client.loop(QUICK_S if self._waiting else IDLE_S)
+            turn(self._client, QUICK_S if self._waiting else IDLE_S)
         else:  # read nothing more; keep the line alive
             time.sleep(QUICK_S)
             self._client.loop_misc()

@@ -26,6 +26,7 @@ from connectors.kafka.contract import Outgoing
 from connectors.mqtt.bridge import Bridge, MqttPlace
 from connectors.mqtt.payloads import Payloads
 from connectors.mqtt.ports import Unwatched
+from connectors.mqtt.turning import turn
 from deploy.stack.servers import MosquittoServer
 from pipeline.errors import ConfigFaults, NeighbourAway
 from pipeline.events.facts import RecordQuarantined
@@ -101,12 +102,18 @@ def bridge(settings: KafkaSettings, broker: MosquittoServer, version: int = 5) -
 
 
 class Device:
-    """Publishes with QoS 1 and waits until the MQTT broker has it."""
+    """Publishes with QoS 1 and waits until the MQTT broker has it. Turns as the bridge does: ClickHouse within this
+    process keeps three files open for each of its threads."""
 
     def __init__(self, broker: MosquittoServer) -> None:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"device-{mark()}")
         self._client.connect("127.0.0.1", broker.port)
-        self._client.loop_start()
+        self._loop = threading.Thread(target=self._turns, daemon=True)
+        self._loop.start()
+
+    def _turns(self) -> None:
+        while self._client.socket() is not None:
+            turn(self._client, 0.02)
 
     def say(self, *payloads: Any, topic: str = "sensors/n-1/noise_laeq", patience_s: float = PATIENCE_S) -> None:
         """Publish payloads; returns when the broker has all, or after so long for each."""
@@ -116,7 +123,7 @@ class Device:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        self._loop.join(PATIENCE_S)
 
 
 @pytest.fixture
